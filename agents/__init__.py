@@ -1,0 +1,1 @@
+"""The minds: agents that ask a chat model and admit its typed answers."""

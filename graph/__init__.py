@@ -1,0 +1,1 @@
+"""The wiring: typed states and the graphs."""

@@ -1,0 +1,1 @@
+"""The instruments: pure engines by subject, and the catalogue that offers them as tools."""
