@@ -1,0 +1,147 @@
+import gzip
+import random
+import string
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tools.records.check import check
+from tools.records.faults import Faults, RecordFaults
+from tools.records.read import read_cohort
+from tools.records.table import Table
+from tools.records.times import seconds
+from tools.safety.errors import InputError
+
+HEADER = "patient,time,code\n"
+GOOD = HEADER + "p1,1,4019\np2,1,25000\n"
+
+
+def read_text(tmp_path, content, name="records.csv"):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read_cohort(path, format="long_csv", system="9")
+
+
+def faults_of(tmp_path, content, name="records.csv"):
+    with pytest.raises(RecordFaults) as caught:
+        read_text(tmp_path, content, name)
+    return [(fault.row, fault.column) for fault in caught.value.faults]
+
+
+def test_chunks_carry_the_lines_of_the_file(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text('\ufeffA, b \n1,x\n\n2,"two\nlines"\n 3 ,y\n', encoding="utf-8")
+    frames = list(Table(path, Faults()).chunks({"first": ("a",), "second": ("b",)}, required={"first"}))
+    assert [frame.index.tolist() for frame in frames] == [[2, 4, 6]]
+    assert frames[0]["first"].tolist() == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        (HEADER + "p1,1\n", (2, "(row)")),
+        (HEADER + "p1,1,4019,x\n", (2, "(row)")),
+        (HEADER + "p1,1,4019\np2,\xff,4019\n", None),
+        (HEADER.encode() + b"p1,1,4019\np\xff,1,4019\n", (3, "(row)")),
+        (HEADER + "p1,1,4019\np\x002,1,4019\n", (3, "(row)")),
+        (HEADER + 'p1,1,4019\n"p2,1,4019\n', (3, "(row)")),
+        (HEADER + 'p1,1,4019\n"p2"x,1,4019\n', (3, "(row)")),
+        (HEADER + ",1,4019\n", (2, "patient")),
+        (HEADER + "p1,,4019\n", (2, "time")),
+        (HEADER + "p1,1, \n", (2, "code")),
+        (HEADER + "p1,1,4019\np1,yesterday,4019\n", (3, "time")),
+        (HEADER + "p1,2024-01-01,4019\np1,2024-02-30,4019\n", (3, "time")),
+        (HEADER + "p1,2024-01-01,4019\np1,7,4019\n", (3, "time")),
+        (HEADER + "p1,1,hypertension\n", (2, "code")),
+        ("patient,code\np1,4019\n", (1, "time")),
+        ("patient,time,time,code\np1,1,1,4019\n", (1, "time")),
+    ],
+)
+def test_r1_a_fault_is_placed_by_row_and_column(tmp_path, content, place):
+    assert faults_of(tmp_path, content) == [place or (3, "time")]
+
+
+def test_r1_a_cut_off_gzip_file_is_refused(tmp_path):
+    rows = "".join(f"p{i},{i},{random.Random(i).randint(100, 999)}\n" for i in range(20_000))
+    whole = gzip.compress((HEADER + rows).encode())
+    [(row, column)] = faults_of(tmp_path, whole[: len(whole) // 2], "records.csv.gz")
+    assert column == "(row)"
+    assert 2 < row < 20_000
+
+
+def test_r1_a_damaged_gzip_file_is_refused(tmp_path):
+    assert faults_of(tmp_path, b"this is no gzip file", "records.csv.gz") == [(1, "(row)")]
+
+
+def test_r1_a_line_without_end_does_not_fill_memory(tmp_path):
+    bomb = gzip.compress(HEADER.encode() + b"x" * 50_000_000)
+    assert faults_of(tmp_path, bomb, "records.csv.gz") == [(2, "(row)")]
+
+
+def test_r1_ten_thousand_bad_rows_give_fifty_places_and_no_value(tmp_path):
+    draw = random.Random(7)
+    secret = "".join(draw.choices(string.ascii_letters, k=12))
+    bad = [f"p,1,{secret}", f"{secret},1", f"{secret},{secret},4019", f'"{secret}" x,1,4019', f",1,{secret}"]
+    path = tmp_path / "records.csv"
+    path.write_text(HEADER + "".join(draw.choice(bad) + "\n" for _ in range(10_000)))
+    with pytest.raises(RecordFaults) as caught:
+        read_cohort(path, system="9")
+    error = caught.value
+    assert len(error.faults) == 50
+    assert error.count >= 10_000
+    assert error.faults == tuple(sorted(error.faults))
+    assert error.faults[0].row == 2
+    assert secret not in f"{error} {error.faults}"
+    summary = check(path, system="9")
+    assert (summary.fault_count, summary.patients, len(summary.faults)) == (error.count, 0, 50)
+    assert secret not in summary.model_dump_json()
+
+
+words = [b"p1", b"4019", b"1", b"2024-01-01", b"=1", b"\x00", b"\xff"]
+pieces = st.sampled_from([*words, b",", b'"', b"\n", b"\r\n"])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(pieces, max_size=30), st.booleans(), st.integers(0, 20))
+def test_any_bytes_are_read_or_refused(tmp_path, body, packed, cut):
+    content = HEADER.encode() + b"".join(body)
+    if packed:
+        content = gzip.compress(content)
+        content = content[: len(content) - cut]
+    try:
+        cohort = read_text(tmp_path, content, "any.csv.gz" if packed else "any.csv")
+        assert cohort.n_visits > 0
+    except InputError as error:
+        assert len(error.faults) <= 50
+
+
+def test_all_faults_are_counted_and_the_first_rows_kept():
+    faults = Faults()
+    faults.add_rows(range(1000, 0, -1), "code", "bad")
+    faults.add(7, "time", "bad")
+    assert faults.count == 1001
+    assert [f.row for f in faults.kept] == [1, 2, 3, 4, 5, 6, 7, 7, *range(8, 50)]
+
+
+@pytest.mark.parametrize("content", ["", HEADER])
+def test_a_file_without_rows_is_refused(tmp_path, content):
+    with pytest.raises(InputError, match=r"empty|no rows"):
+        read_text(tmp_path, content)
+
+
+def test_r2_formula_cells_are_text(tmp_path):
+    path = tmp_path / "records.csv"
+    path.write_text('patient,time,code,display\n"=1+1",1,4019,"=HYPERLINK(""http://x"")"\n')
+    cohort = read_cohort(path, system="9")
+    assert cohort.patient_ids == ("=1+1",)
+    assert cohort.vocabulary.concepts[0].display == '=HYPERLINK("http://x")'
+
+
+def test_times_are_utc_seconds_whatever_the_spelling():
+    local = ["1970-01-02", "1970-01-01 00:01:00", "2164-10-23"]
+    with_offset = ["1970-01-01T00:00:01Z", "1970-01-01T02:00:00+02:00"]
+    values, readable = seconds(pd.Series([*local, *with_offset, "1970", "1970-13-01", ""], dtype=object))
+    assert values.tolist() == [86_400, 60, 6_147_619_200, 1, 0, 0, 0, 0]
+    assert readable.tolist() == [True] * 5 + [False] * 3

@@ -1,0 +1,1 @@
+"""Causal engines over binary diagnosis data."""

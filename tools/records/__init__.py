@@ -1,0 +1,1 @@
+"""Health records in, one cohort out."""

@@ -1,0 +1,181 @@
+"""From numbered rows to a cohort. Row order never matters: everything is sorted by its own value."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from tools.records.codes import is_well_spelled, normalise
+from tools.records.cohort import Clock, Cohort, Concept, IntArray, Vocabulary, offsets
+from tools.records.faults import counted
+from tools.records.names import name
+
+UNKNOWN = -1
+
+
+class Numbering:
+    """Numbers distinct texts in order of arrival."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts by number."""
+        return tuple(self._numbers)
+
+    def add(self, values: "pd.Series[str]") -> IntArray:
+        """Numbers of the values, new ones where a value is new; shape (len(values),)."""
+        at, distinct = pd.factorize(values)
+        return _array(self._numbers.setdefault(text, len(self._numbers)) for text in distinct)[at]
+
+    def find(self, values: "pd.Series[str]") -> IntArray:
+        """Numbers of the values, -1 where a value has none; shape (len(values),)."""
+        at, distinct = pd.factorize(values)
+        return _array(self._numbers.get(text, UNKNOWN) for text in distinct)[at]
+
+
+class Concepts:
+    """Numbers the distinct (system, code) pairs and remembers a display for each."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._displays: dict[int, str] = {}
+
+    def add(self, system: str, spellings: "pd.Series[str]") -> IntArray:
+        """Numbers of the codes; -1 where a spelling cannot be a code of the system.
+
+        Args:
+            system: as `tools.records.codes.system_name` gives it.
+            spellings: with or without dot, shape (n,).
+        """
+        at, distinct = pd.factorize(spellings)
+        return _array(self._number(system, text) for text in distinct)[at]
+
+    def show(self, numbers: IntArray, displays: "pd.Series[str]") -> None:
+        """Remember the record's own names; where they differ for one concept, the first by alphabet."""
+        pairs = pd.DataFrame({"number": numbers, "display": displays.to_numpy()}).drop_duplicates()
+        for number, display in zip(pairs["number"], pairs["display"], strict=True):
+            if display and number != UNKNOWN:
+                self._displays[number] = min(display, self._displays.get(number, display))
+
+    def vocabulary(self) -> tuple[Vocabulary, IntArray]:
+        """The vocabulary, and the column of each number."""
+        concepts = []
+        for (system, code), number in self._numbers.items():
+            display, source = name(system, code, self._displays.get(number))
+            concepts.append(Concept(system=system, code=code, display=display, named_by=source))
+        in_order = sorted(self._numbers, key=lambda pair: pair)
+        columns = np.empty(len(in_order), dtype=np.int64)
+        columns[[self._numbers[pair] for pair in in_order]] = np.arange(len(in_order))
+        return Vocabulary(concepts), columns
+
+    def _number(self, system: str, spelling: str) -> int:
+        if not is_well_spelled(system, spelling):
+            return UNKNOWN
+        return self._numbers.setdefault((system, normalise(system, spelling)), len(self._numbers))
+
+
+class Visits(NamedTuple):
+    """Visits by number, each column of shape (n_visits,).
+
+    Attributes:
+        patient: number of the patient.
+        time: see `tools.records.cohort.Visit.time`.
+        rank: decides between visits of one patient at one time.
+    """
+
+    patient: IntArray
+    time: IntArray
+    rank: IntArray
+
+
+class Entries:
+    """Collects (visit, concept) pairs chunk by chunk, as 32-bit integers."""
+
+    def __init__(self) -> None:
+        self._visits: list[npt.NDArray[np.int32]] = []
+        self._concepts: list[npt.NDArray[np.int32]] = []
+
+    def add(self, visits: IntArray, concepts: IntArray) -> None:
+        """Add the pairs in which both are known."""
+        known = (visits != UNKNOWN) & (concepts != UNKNOWN)
+        self._visits.append(visits[known].astype(np.int32))
+        self._concepts.append(concepts[known].astype(np.int32))
+
+    def columns(self) -> tuple[IntArray, IntArray]:
+        """Visit numbers and concept numbers, each of shape (n_entries,)."""
+        return stacked(self._visits), stacked(self._concepts)
+
+
+def stacked(parts: Iterable[npt.NDArray[np.integer]]) -> IntArray:
+    """Arrays one after another as 64-bit integers; empty where there are none."""
+    return np.concatenate([np.empty(0, dtype=np.int64), *parts]).astype(np.int64)
+
+
+def natural_ranks(ids: Sequence[str]) -> IntArray:
+    """Rank of each id by length, then text: plain numbers in their own order."""
+    ranks = np.empty(len(ids), dtype=np.int64)
+    ranks[sorted(range(len(ids)), key=lambda i: (len(ids[i]), ids[i]))] = np.arange(len(ids))
+    return ranks
+
+
+def assemble(
+    source: str,
+    clock: Clock,
+    *,
+    patients: Sequence[str],
+    visits: Visits,
+    entries: tuple[IntArray, IntArray],
+    concepts: Concepts,
+    notices: Iterable[str] = (),
+) -> Cohort:
+    """Sort patients by id, visits by (time, rank) and codes by column, each code once a visit.
+
+    Args:
+        source: name of the format.
+        clock: unit of `visits.time`.
+        patients: ids by number, distinct.
+        visits: by number.
+        entries: visit numbers and concept numbers, each of shape (n_entries,).
+        concepts: by number.
+        notices: what the reader has to say; a count of visits without a code is added.
+    """
+    ids = sorted(patients)
+    places = {patient: place for place, patient in enumerate(ids)}
+    patient = _array(places[p] for p in patients)[visits.patient]
+    in_order = np.lexsort((visits.rank, visits.time, patient))
+    visit_place = np.empty(len(in_order), dtype=np.int64)
+    visit_place[in_order] = np.arange(len(in_order))
+    vocabulary, columns = concepts.vocabulary()
+    visit, column = entries
+    width = max(len(vocabulary), 1)
+    pairs = np.unique(visit_place[visit] * width + columns[column])
+    codes_per_visit = np.bincount(pairs // width, minlength=len(in_order))
+    return Cohort(
+        source=source,
+        vocabulary=vocabulary,
+        patient_ids=tuple(ids),
+        visit_offsets=offsets(np.bincount(patient, minlength=len(ids))),
+        times=visits.time[in_order],
+        clock=clock,
+        code_offsets=offsets(codes_per_visit),
+        codes=pairs % width,
+        notices=(*notices, *_notice_of_empty(codes_per_visit)),
+    )
+
+
+def _notice_of_empty(codes_per_visit: IntArray) -> tuple[str, ...]:
+    empty = int((codes_per_visit == 0).sum())
+    return (
+        (f"{counted(empty, 'visit')} without any diagnosis, kept as visits without codes",) if empty else ()
+    )
+
+
+def _array(numbers: Iterable[int]) -> IntArray:
+    return np.fromiter(numbers, dtype=np.int64)

@@ -1,0 +1,157 @@
+"""One patient's history, typed by hand or taken from the records."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tools.records.codes import is_well_spelled, system_name
+from tools.records.cohort import Patient, Vocabulary
+from tools.records.faults import FAULTS_KEPT, counted
+from tools.safety.errors import Fault, InputError
+
+MOST_VISITS = 1_000
+MOST_CODES = 500
+LONGEST_TEXT = 100_000
+_NAME_IT = "write it as SYSTEM:code"
+_BETWEEN_CODES = re.compile(r"[\s,]+")
+
+
+class Place(NamedTuple):
+    """A place in a typed history, counted from 1 (visit 1 is the oldest)."""
+
+    visit: int
+    code: int
+
+
+class History(NamedTuple):
+    """What is known of a patient before the visit to be predicted.
+
+    Attributes:
+        visits: vocabulary keys of each visit, sorted, each once; oldest first. A visit is empty when the
+            data set knows none of its codes.
+        unknown: places of well-spelled codes that the data set never saw.
+        notices: what was left out to stay within the limits.
+    """
+
+    visits: tuple[tuple[str, ...], ...]
+    unknown: tuple[Place, ...] = ()
+    notices: tuple[str, ...] = ()
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """All keys of the history, sorted, each once; empty when there is nothing to predict from."""
+        return tuple(sorted({key for visit in self.visits for key in visit}))
+
+
+def split_history(text: str) -> list[list[str]]:
+    """The spellings of a typed history, visit by visit.
+
+    Args:
+        text: visits oldest first, separated by `;`, their codes by spaces or commas. Blank text is no visit.
+
+    Raises:
+        InputError: text of over 100,000 characters.
+    """
+    if len(text) > LONGEST_TEXT:
+        raise InputError("history", f"longer than {LONGEST_TEXT:,} characters; give the recent visits")
+    body = text.strip().rstrip(";").rstrip()
+    return [[s for s in _BETWEEN_CODES.split(part) if s] for part in body.split(";")] if body else []
+
+
+def parse_history(text: str, vocabulary: Vocabulary) -> History:
+    """Read a history such as `250.00 401.9; 428.0`; see `split_history` and `read_history`."""
+    return read_history(split_history(text), vocabulary)
+
+
+def read_history(visits: Sequence[Sequence[str]], vocabulary: Vocabulary) -> History:
+    """Look up the codes of a history.
+
+    Args:
+        visits: oldest first; codes with or without dots, `SYSTEM:code` where the data set holds several
+            code systems.
+        vocabulary: the codes of the data set.
+
+    Returns:
+        The history, cut to the last 1,000 visits and the 500 latest codes.
+
+    Raises:
+        InputError: a visit without codes, or spellings that no code of the data set's systems can have;
+            `faults` gives the visit as row and `code N` as column.
+    """
+    read: list[tuple[str, ...]] = []
+    unknown: list[Place] = []
+    faults: list[Fault] = []
+    for number, spellings in enumerate(visits, start=1):
+        if not spellings:
+            faults.append(Fault(number, "visit", "no code in it; give one, or leave the visit out"))
+        keys: set[str] = set()
+        for position, spelling in enumerate(spellings, start=1):
+            found = _look_up(spelling.strip(), vocabulary)
+            if isinstance(found, str):
+                keys.add(found)
+            elif found is None:
+                unknown.append(Place(number, position))
+            else:
+                faults.append(Fault(number, f"code {position}", found.rule))
+        read.append(tuple(sorted(keys)))
+    _refuse(faults)
+    return _within_limits(History(tuple(read), tuple(unknown)))
+
+
+def history_of(patient: Patient) -> History:
+    """The history of a patient of the records, all visits, within the same limits."""
+    return _within_limits(History(tuple(visit.codes for visit in patient.visits)))
+
+
+def _systems_of(spelling: str, vocabulary: Vocabulary) -> tuple[str, ...]:
+    """The data set's code systems that a spelling can belong to."""
+    named, colon, code = spelling.rpartition(":")
+    systems = {system_name(named)} if colon else set(vocabulary.systems)
+    return tuple(s for s in vocabulary.systems if s in systems and is_well_spelled(s, code))
+
+
+def _find(spelling: str, system: str, vocabulary: Vocabulary) -> str | None:
+    return vocabulary.find(spelling.rpartition(":")[2], system)
+
+
+class _Misspelt(NamedTuple):
+    rule: str
+
+
+def _look_up(spelling: str, vocabulary: Vocabulary) -> str | _Misspelt | None:
+    """The key of a spelling, None where the data set does not know it, or the rule that it breaks."""
+    named, colon, code = spelling.rpartition(":")
+    systems = (system_name(named),) if colon else vocabulary.systems
+    possible = [s for s in systems if s in vocabulary.systems and is_well_spelled(s, code)]
+    if not possible:
+        wanted = " or ".join(vocabulary.systems)
+        return _Misspelt(f"no {wanted} code is spelled like this; write codes as in 250.00 401.9; 428.0")
+    holding = [system for system in possible if vocabulary.find(code, system)]
+    if len(holding) > 1:
+        return _Misspelt(f"is in {' and '.join(holding)}; write it as SYSTEM:code")
+    return vocabulary.find(code, holding[0]) if holding else None
+
+
+def _refuse(faults: list[Fault]) -> None:
+    if faults:
+        first = faults[0]
+        place = f"visit {first.row}" if first.column == "visit" else f"visit {first.row}, {first.column}"
+        more = f" ({len(faults)} such places in all)" if len(faults) > 1 else ""
+        raise InputError("history", f"{place}: {first.rule}{more}", faults=tuple(faults[:FAULTS_KEPT]))
+
+
+def _within_limits(history: History) -> History:
+    notices = list(history.notices)
+    dropped_visits = max(0, len(history.visits) - MOST_VISITS)
+    if dropped_visits:
+        notices.append(
+            f"the {counted(dropped_visits, 'oldest visit')} left out: at most {MOST_VISITS:,} are used"
+        )
+    visits = history.visits[dropped_visits:]
+    latest = tuple(dict.fromkeys(key for visit in reversed(visits) for key in visit))
+    if len(latest) > MOST_CODES:
+        kept = frozenset(latest[:MOST_CODES])
+        visits = tuple(tuple(key for key in visit if key in kept) for visit in visits)
+        left_out = counted(len(latest) - MOST_CODES, "code")
+        notices.append(f"{left_out} seen longest ago left out: at most {MOST_CODES} are used")
+    return History(visits, history.unknown, tuple(notices))

@@ -1,0 +1,82 @@
+"""One door to all formats."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from tools.records import diabetes130, long_csv, mimic3, mimic4
+from tools.records.cohort import Cohort
+from tools.safety.errors import InputError
+
+
+class Format(NamedTuple):
+    """A format: what it needs, in words; whether a path is of it; how it is read."""
+
+    needs: str
+    matches: Callable[[Path], bool]
+    read: Callable[[Path], Cohort]
+
+
+FORMATS: dict[str, Format] = {
+    mimic3.NAME: Format(mimic3.NEEDS, mimic3.matches, mimic3.read),
+    mimic4.NAME: Format(mimic4.NEEDS, mimic4.matches, mimic4.read),
+    diabetes130.NAME: Format(diabetes130.NEEDS, diabetes130.matches, diabetes130.read),
+    long_csv.NAME: Format(long_csv.NEEDS, long_csv.matches, long_csv.read),
+}
+
+
+def sniff(path: str | Path) -> str:
+    """Name of the format that records are in, told by file names and headers.
+
+    Raises:
+        InputError: nothing is there, or it is of no known format.
+    """
+    found = _existing(path)
+    for name, format_ in FORMATS.items():
+        if format_.matches(found):
+            return name
+    known = "; ".join(f"{name}: {format_.needs}" for name, format_ in FORMATS.items())
+    raise InputError("records", f"not of a known format. Looked for {known}")
+
+
+def read_cohort(path: str | Path, format: str | None = None, system: str | None = None) -> Cohort:  # noqa: A002
+    """Read records into a cohort.
+
+    Args:
+        path: a file or a folder.
+        format: a name of `FORMATS`; told from the files when None.
+        system: the code system of a long CSV without a system column.
+
+    Raises:
+        InputError: unknown path or format, or records that break rules; then `faults` lists the first
+            places, and nothing is loaded.
+    """
+    name = sniff(path) if format is None else known_format(format)
+    if name == long_csv.NAME:
+        return long_csv.read(_existing(path), system)
+    if system is not None:
+        raise InputError("system", f"only {long_csv.NAME} takes it; {name} says it itself")
+    return FORMATS[name].read(_existing(path))
+
+
+def known_format(text: str) -> str:
+    """The format that a spelling means (`MIMIC3`, `long-csv`).
+
+    Raises:
+        InputError: none.
+    """
+    name = text.strip().lower().replace("-", "_")
+    if name not in FORMATS:
+        raise InputError("format", f"unknown; use one of {', '.join(FORMATS)}")
+    return name
+
+
+def _existing(path: str | Path) -> Path:
+    found = Path(path)
+    try:
+        exists = found.exists()
+    except OSError:
+        exists = False
+    if not exists:
+        raise InputError("records", "there is no file or folder at this path; check it")
+    return found

@@ -1,0 +1,25 @@
+"""Times of visits as integers."""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+_TIMESTAMP = r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?)?"
+
+
+def seconds(values: pd.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Seconds since 1970 of ISO 8601 dates and times, UTC where no offset is given.
+
+    Args:
+        values: text such as `2164-10-23`, `2164-10-23 21:09:00` or `2164-10-23T21:09:00Z`.
+
+    Returns:
+        The seconds (0 where unreadable) and which values could be read, both shape (len(values),).
+    """
+    codes, distinct = pd.factorize(values)
+    texts = pd.Series(distinct, dtype=object).astype(str)
+    shaped = texts.str.fullmatch(_TIMESTAMP).to_numpy(dtype=bool)
+    parsed = pd.to_datetime(texts.where(shaped, None), format="ISO8601", errors="coerce", utc=True)
+    readable = parsed.notna().to_numpy(dtype=bool)
+    whole = parsed.dt.tz_localize(None).to_numpy().astype("datetime64[s]").astype(np.int64)
+    return np.where(readable, whole, 0)[codes], readable[codes]

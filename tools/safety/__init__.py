@@ -1,0 +1,1 @@
+"""Typed errors and what keeps patients and users safe."""
