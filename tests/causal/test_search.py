@@ -1,0 +1,150 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.causal.cohorts import KEYS, random_matrix
+from tests.causal.test_scores import random_graph
+from tools.causal import scores
+from tools.causal.dag import CausalGraph
+from tools.causal.dataset import ClinicalDataset
+from tools.causal.search import Constraints, apply, edit_gains, hill_climb
+from tools.records.simulate import simulate
+from tools.safety.errors import InputError
+
+seeds = st.integers(0, 10_000)
+methods = st.sampled_from(sorted(scores.SCORES))
+
+
+@settings(max_examples=30)
+@given(seeds, methods)
+def test_the_gain_of_an_edit_is_the_difference_of_full_scores(seed, method):
+    graph, matrix = random_graph(seed), random_matrix(seed)
+    before = scores.total_score(graph, matrix, method)
+    edits = edit_gains(graph, matrix, method=method)
+    assert list(edits) == sorted(edits, key=lambda edit: (-edit.gain, edit[:3]))
+    for edit in edits:
+        after = scores.total_score(apply(graph, edit), matrix, method)
+        assert edit.gain == pytest.approx(after - before, abs=1e-5)
+
+
+@settings(max_examples=30)
+@given(seeds)
+def test_every_edit_that_no_rule_forbids_is_offered(seed):
+    graph, matrix = random_graph(seed, 0.2), random_matrix(seed, 60, n_visits=1)
+    offered = {edit[:3] for edit in edit_gains(graph, matrix, Constraints(max_parents=10))}
+    for a in KEYS:
+        for b in KEYS:
+            if a == b:
+                continue
+            assert (("remove", a, b) in offered) == ((a, b) in graph.edges)
+            for operation, present in (("add", False), ("reverse", True)):
+                legal = ((a, b) in graph.edges) == present and (present or (b, a) not in graph.edges)
+                if legal:
+                    new = (a, b) if operation == "add" else (b, a)
+                    try:
+                        graph.edit(add=[new], remove=[(a, b)] if present else [])
+                    except InputError:
+                        legal = False
+                assert ((operation, a, b) in offered) == legal
+
+
+@settings(max_examples=30)
+@given(seeds, methods)
+def test_the_climb_ends_no_lower_and_where_no_edit_helps(seed, method):
+    start, matrix = random_graph(seed), random_matrix(seed)
+    end = hill_climb(matrix, start, method=method)
+    assert scores.total_score(end, matrix, method) >= scores.total_score(start, matrix, method) - 1e-6
+    assert all(edit.gain <= 1e-5 for edit in edit_gains(end, matrix, method=method))
+    assert end == hill_climb(matrix, start, method=method)
+
+
+@settings(max_examples=30)
+@given(seeds, st.integers(1, 3), st.integers(2, 6))
+def test_constraints_are_respected(seed, max_parents, max_edges):
+    matrix = random_matrix(seed, n_visits=1)
+    tiers = {key: place % 2 for place, key in enumerate(KEYS)}
+    required, forbidden = (KEYS[1], KEYS[0]), (KEYS[2], KEYS[4])
+    rules = Constraints(tiers, (required,), (forbidden,), max_parents, max_edges)
+    start = CausalGraph(KEYS, [(KEYS[0], KEYS[1]), forbidden])
+    found = hill_climb(matrix, start, rules, method="loglik")
+    assert required in found.edges
+    assert forbidden not in found.edges
+    assert len(found.edges) <= max_edges
+    assert all(len(found.parents(node)) <= max_parents for node in KEYS)
+    assert all(tiers[a] <= tiers[b] for a, b in found.edges if (a, b) != required)
+
+
+def test_an_edge_against_time_is_not_offered_whatever_its_tier():
+    sim = simulate(2_000, seed=3)
+    cause, effect = max(sim.strengths, key=sim.strengths.__getitem__)
+    matrix = ClinicalDataset.build(sim.cohort).matrix((cause, effect))
+    edits = edit_gains(CausalGraph(matrix.nodes), matrix, Constraints(tiers={effect: 0, cause: 1}))
+    assert [edit[:3] for edit in edits] == [("add", cause, effect)]
+
+
+def recovery(seed):
+    """Skeleton F1 and share of true-skeleton edges that point the right way, on all diseases."""
+    sim = simulate(1_500, seed=seed)
+    data = ClinicalDataset.build(sim.cohort)
+    found = hill_climb(data.matrix([key for key in data.vocabulary.keys if key in sim.graph.nodes])).edges
+    truth = {frozenset(edge) for edge in sim.graph.edges}
+    hits = [edge for edge in found if frozenset(edge) in truth]
+    right = sum(edge in sim.graph.edges for edge in hits) / len(hits)
+    return 2 * len(hits) / (len(found) + len(truth)), right
+
+
+def test_the_true_graph_is_recovered():
+    f1, oriented = np.mean([recovery(seed) for seed in (1, 2)], axis=0)
+    assert f1 >= 0.8
+    assert oriented >= 0.9
+
+
+SCRIPT = """
+from tests.causal.cohorts import random_matrix
+from tools.causal.fitting import fit
+from tools.causal.search import hill_climb
+matrix = random_matrix(5)
+print(repr(fit(hill_climb(matrix, method="loglik"), matrix)))
+"""
+
+
+def test_another_hash_seed_gives_the_same_bytes():
+    outputs = set()
+    for hash_seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        done = subprocess.run(
+            [sys.executable, "-c", SCRIPT],
+            cwd=Path(__file__).parents[2],
+            env=environment,
+            capture_output=True,
+            check=True,
+            timeout=120,
+        )
+        outputs.add(done.stdout)
+    assert len(outputs) == 1
+    assert b"EdgeFit" in outputs.pop()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"max_parents": 0},
+        {"max_parents": 99},
+        {"required": (("a", "b"),), "forbidden": (("a", "b"),)},
+    ],
+)
+def test_bad_constraints_are_refused(arguments):
+    with pytest.raises(InputError):
+        Constraints(**arguments)
+
+
+def test_required_edges_that_form_a_cycle_are_refused():
+    a, b, c = KEYS[:3]
+    with pytest.raises(InputError, match="cycle"):
+        hill_climb(random_matrix(0), constraints=Constraints(required=((a, b), (b, c), (c, a))))
