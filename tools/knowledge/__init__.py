@@ -1,0 +1,1 @@
+"""The library of documents and what is found in it."""
