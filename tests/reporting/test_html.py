@@ -1,0 +1,268 @@
+"""The page: complete, escaped, the same bytes each time, written whole or not at all."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.reporting.example import example, hostile, refused
+from tools.reporting import html
+from tools.reporting.html import Fragment, fragments, render, verdict, write
+from tools.reporting.result import DiagnosisResult, Graph
+from tools.reporting.words import percent, printable
+from tools.safety.errors import InputError
+
+VOID = {"meta", "link", "br"}
+ACTIVE = {
+    "script",
+    "img",
+    "iframe",
+    "object",
+    "embed",
+    "form",
+    "input",
+    "base",
+    "video",
+    "audio",
+    "image",
+    "use",
+}
+
+
+class Page(HTMLParser):
+    """Elements, attributes and visible text of a page; every element must be closed in turn."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.feed(source)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.words).split())
+
+    def having(self, name: str) -> list[str]:
+        return [tag for tag, attrs in self.tags if name in (attrs.get("class") or "").split()]
+
+
+def shown(text: str) -> str:
+    return " ".join(printable(text).split())
+
+
+def model_texts(result: DiagnosisResult) -> Iterator[str]:
+    for prediction in result.predictions:
+        yield from (prediction.reason, prediction.counter_evidence, prediction.display, prediction.dotted)
+    if result.knowledge:
+        yield result.knowledge.query
+        for passage in result.knowledge.passages:
+            yield from (passage.title, passage.section, passage.text, passage.source, passage.licence)
+        for finding in result.knowledge.findings:
+            yield finding.claim
+    yield from (result.explanation, result.comment, *result.notices, *result.assumptions)
+    yield from (result.model, *result.versions, *result.versions.values())
+
+
+def test_everything_in_the_result_is_in_the_page() -> None:
+    result = example()
+    page = Page(render(result))
+    assert len(page.having("prediction")) == len(result.predictions) == 10
+    assert len(page.having("edge-row")) == len(page.having("edge")) == len(result.graph.edges) == 35
+    assert len(page.having("passage")) == len(result.knowledge.passages if result.knowledge else ()) == 5
+    assert len(page.having("finding")) == len(result.knowledge.findings if result.knowledge else ()) == 6
+    assert len(page.having("score-row")) == len(result.scores)
+    assert len(page.having("candidate-row")) == len(result.candidates)
+    for text in model_texts(result):
+        assert shown(text) in page.text
+    for prediction in result.predictions:
+        assert percent(prediction.probability) in page.text
+    for visit in result.history:
+        for key in visit:
+            assert f"{result.diseases[key].display} {result.diseases[key].dotted}" in page.text
+
+
+def skeleton(page: Page) -> list[tuple[str, list[str]]]:
+    """Elements with the names of their attributes; lines of a name in the picture may wrap differently."""
+    return [(tag, sorted(attrs)) for tag, attrs in page.tags if tag != "text"]
+
+
+@settings(max_examples=40)
+@given(
+    st.text(alphabet=st.characters(exclude_categories=()))
+    | st.sampled_from(["<b>", "&lt;", '" onload="', "]]>", "{{ 7 * 7 }}", "</style><script>"])
+)
+def test_text_of_any_kind_stays_text(text: str) -> None:
+    page, plain = Page(render(hostile(f"begin {text} end"))), Page(render(hostile("begin end")))
+    assert skeleton(page) == skeleton(plain)
+    assert shown(f"begin {text} end") in page.text
+
+
+def test_the_page_has_nothing_that_acts_or_leads_out() -> None:
+    page = Page(
+        render(hostile("![x](http://evil.example/a.png) <script>alert(1)</script> javascript:alert(1)"))
+    )
+    assert not ACTIVE & {tag for tag, _ in page.tags}
+    for tag, attrs in page.tags:
+        assert not [name for name in attrs if name.startswith("on") or name in {"src", "srcset", "action"}]
+        if "href" in attrs:
+            assert (attrs["href"] or "").startswith("#") or (tag, attrs["href"]) == ("link", "data:,")
+    policy = next(a["content"] for _, a in page.tags if a.get("http-equiv") == "Content-Security-Policy")
+    assert (policy or "").startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:")
+
+
+def test_every_link_leads_somewhere_on_the_page() -> None:
+    for result in (example(), refused(), example(knowledge=None, predictions=(), graph=Graph())):
+        page = Page(render(result))
+        ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
+        assert len(ids) == len(set(ids))
+        assert {a["href"] for t, a in page.tags if t == "a"} <= {f"#{name}" for name in ids}
+
+
+def test_a_refusal_stands_first_and_no_prediction_is_shown() -> None:
+    page = Page(render(refused()))
+    assert page.text.index("No prediction: the history holds no disease") < page.text.index("History 1 visit")
+    assert "Give at least one visit with a known code." in page.text
+    assert not page.having("prediction")
+    assert not page.having("causal-graph")
+
+
+def test_the_page_says_what_it_is_not() -> None:
+    for result in (example(), refused()):
+        assert "Not a medical device. For research and education" in Page(render(result)).text
+
+
+def test_the_verdict_names_the_likeliest_and_the_likeliest_new_disease() -> None:
+    result = example()
+    assert verdict(result).startswith(
+        "Most likely at the next visit: Unspecified essential hypertension (401.9), 62%"
+    )
+    assert "Most likely new disease: Chronic kidney disease, unspecified (585.9), 43%" in verdict(result)
+    new_first = example(predictions=result.predictions[1:])
+    assert verdict(new_first).endswith("new to this patient.")
+    repeats = example(predictions=tuple(p for p in result.predictions if p.repeat))
+    assert "None of the predictions is a new disease." in verdict(repeats)
+    assert verdict(example(predictions=())) == "No diagnosis stood out for the next visit."
+
+
+@given(st.text("ab \n", max_size=40), st.lists(st.text("ab \n", min_size=1, max_size=5), max_size=4))
+def test_fragments_keep_the_passage_and_mark_exactly_its_quotes(text: str, quotes: list[str]) -> None:
+    cut = fragments(text, quotes)
+    assert "".join(piece.text for piece in cut) == text
+    assert all(one.quoted != other.quoted for one, other in pairwise(cut))
+    marked = "".join(("x" if piece.quoted else "-") * len(piece.text) for piece in cut)
+    for quote in quotes:
+        start = text.find(quote.strip()) if quote.strip() else -1
+        if start >= 0:
+            assert set(marked[start : start + len(quote.strip())]) == {"x"}
+    if not any(quote.strip() for quote in quotes):
+        assert "x" not in marked
+
+
+def test_a_quote_is_found_across_line_breaks_and_case() -> None:
+    assert fragments("One\n two three", ["one two"]) == [
+        Fragment("One\n two", True),
+        Fragment(" three", False),
+    ]
+
+
+def test_a_quote_that_the_passage_does_not_hold_is_shown_as_such() -> None:
+    told = "The passage does not hold the words quoted"
+    result = example()
+    assert result.knowledge
+    assert told not in Page(render(result)).text
+    invented = result.knowledge.findings[0].model_copy(update={"quote": "diabetes is harmless"})
+    knowledge = result.knowledge.model_copy(update={"findings": (invented,)})
+    assert f"{told}: \u201cdiabetes is harmless\u201d" in Page(render(example(knowledge=knowledge))).text
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"diseases": {}}, "names a disease"),
+        ({"knowledge": None}, "cites a passage that was not retrieved"),
+        (
+            {"scores": (example().scores[0].model_copy(update={"log_likelihood": float("nan")}),)},
+            "not finite",
+        ),
+    ],
+)
+def test_a_result_that_does_not_hold_together_is_refused(changes: dict[str, object], rule: str) -> None:
+    with pytest.raises(InputError, match=rule):
+        render(example(**changes))
+
+
+def test_the_same_result_gives_the_same_bytes_in_every_process() -> None:
+    code = (
+        "from hashlib import sha256; from tests.reporting.example import example; "
+        "from tools.reporting.html import render; print(sha256(render(example()).encode()).hexdigest())"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"PYTHONHASHSEED": seed, "LC_ALL": "C", "PYTHONPATH": "."},
+            cwd=Path(html.__file__).parents[2],
+            check=True,
+            capture_output=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(digests) == 1
+
+
+def test_the_file_is_the_page_for_its_owner_only_and_nothing_else_is_left(tmp_path: Path) -> None:
+    target = tmp_path / "report.html"
+    target.write_text("earlier")
+    write(example(), target)
+    assert target.read_text(encoding="utf-8") == render(example())
+    assert list(tmp_path.iterdir()) == [target]
+    assert target.stat().st_mode & 0o077 == 0
+
+
+def test_a_missing_folder_and_a_folder_for_a_file_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="create the folder first"):
+        write(example(), tmp_path / "none" / "report.html")
+    with pytest.raises(InputError, match="name a file in it"):
+        write(example(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("failing", ["fsync", "replace"])
+def test_a_failed_write_leaves_the_earlier_file_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    target = tmp_path / "report.html"
+    target.write_text("earlier")
+
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(*{"fsync": (os, "fsync", refuse), "replace": (Path, "replace", refuse)}[failing])
+    with pytest.raises(InputError, match="No space left on device"):
+        write(example(), target)
+    assert target.read_text() == "earlier"
+    assert list(tmp_path.iterdir()) == [target]

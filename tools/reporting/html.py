@@ -1,0 +1,165 @@
+"""The report: one self-contained HTML file that asks nothing of the network and runs no script.
+
+Everything in a result that a model or a document wrote is text here: escaped, stripped of control
+characters, and never a link.
+"""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from tools.reporting import figures
+from tools.reporting.result import DiagnosisResult, Finding, IterationScore, Prediction
+from tools.reporting.templates import fill
+from tools.reporting.words import STOPPED, percent, percent_range, printable
+from tools.safety.errors import InputError
+
+
+class Fragment(NamedTuple):
+    """A piece of a passage, and whether a finding quotes it."""
+
+    text: str
+    quoted: bool
+
+
+def render(result: DiagnosisResult) -> str:
+    """The report as an HTML document; the same result gives the same bytes.
+
+    Raises:
+        InputError: the result names a disease or cites a passage that it does not hold, its graph has a
+            cycle, or a number in it is not finite.
+    """
+    _require_complete(result)
+    graph, knowledge = result.graph, result.knowledge
+    passages = knowledge.passages if knowledge else ()
+    findings = {p.id: [f for f in knowledge.findings if f.passage == p.id] for p in passages if knowledge}
+    return fill(
+        "report.html.j2",
+        result=result,
+        verdict=verdict(result),
+        diseases=result.diseases,
+        passage_number={passage.id: i for i, passage in enumerate(passages, start=1)},
+        findings=findings,
+        unfounded={f.quote for p in passages for f in findings[p.id] if not _spans(p.text, f.quote)},
+        fragments={p.id: fragments(p.text, (f.quote for f in findings[p.id])) for p in passages},
+        edges=sorted(graph.edges, key=lambda edge: (-edge.gain, edge.cause, edge.effect)),
+        graph_figure=Markup(figures.causal_graph(graph, {p.code: p.rank for p in result.predictions})),  # noqa: S704
+        score_figure=Markup(figures.score_chart(result.scores)),  # noqa: S704
+        best=_best(result.scores),
+        stopped=STOPPED[result.stopped],
+    )
+
+
+def verdict(result: DiagnosisResult) -> str:
+    """The result in one sentence."""
+    if result.refusal:
+        return f"No prediction: {result.refusal.reason}"
+    if not result.predictions:
+        return "No diagnosis stood out for the next visit."
+    ranked = sorted(result.predictions, key=lambda prediction: prediction.rank)
+    new = next((prediction for prediction in ranked if not prediction.repeat), None)
+    if new is None:
+        return (
+            f"Most likely at the next visit: {_chance(ranked[0])}. None of the predictions is a new disease."
+        )
+    if new is ranked[0]:
+        return f"Most likely at the next visit: {_chance(new)}, new to this patient."
+    return f"Most likely at the next visit: {_chance(ranked[0])}. Most likely new disease: {_chance(new)}."
+
+
+def _chance(prediction: Prediction) -> str:
+    interval = f" ({percent_range(prediction.interval)})" if prediction.interval else ""
+    return f"{prediction.display} ({prediction.dotted}), {percent(prediction.probability)}{interval}"
+
+
+def fragments(text: str, quotes: Iterable[str]) -> list[Fragment]:
+    """A passage cut where quotes begin and end; case and white space need not match exactly."""
+    text = printable(text)
+    marked = bytearray(len(text))
+    for quote in quotes:
+        for start, end in _spans(text, quote):
+            marked[start:end] = b"\x01" * (end - start)
+    cuts = [i for i in range(1, len(text)) if marked[i] != marked[i - 1]]
+    bounds = zip([0, *cuts], [*cuts, len(text)], strict=True)
+    return [Fragment(text[start:end], bool(marked[start])) for start, end in bounds if end > start]
+
+
+def _spans(text: str, quote: str) -> list[tuple[int, int]]:
+    pattern = r"\s+".join(map(re.escape, printable(quote).split()))
+    return [found.span() for found in re.finditer(pattern, printable(text), re.IGNORECASE)] if pattern else []
+
+
+def write(result: DiagnosisResult, path: str | os.PathLike[str]) -> None:
+    """Writes the report; an earlier file stays whole until the new one has been written whole.
+
+    The file is readable by its owner only, for it is about a patient.
+
+    Raises:
+        InputError: see `render`; or the folder does not exist or cannot be written to.
+    """
+    target = Path(path)
+    if not target.parent.is_dir():
+        raise InputError("report", "its folder does not exist; create the folder first")
+    if target.is_dir():
+        raise InputError("report", "the path is a folder; name a file in it")
+    page = render(result).encode()
+    try:
+        _replace(target, page)
+    except OSError as error:
+        reason = error.strerror or "the system refused"
+        raise InputError("report", f"cannot be written: {reason}; choose another place") from error
+
+
+def _replace(target: Path, content: bytes) -> None:
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".report-", suffix=".html")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        Path(name).replace(target)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _best(scores: Iterable[IterationScore]) -> int | None:
+    """Position of the best accepted score, the earliest of equals."""
+    values = [score.accepted_score for score in scores]
+    return values.index(max(values)) if values else None
+
+
+def _require_complete(result: DiagnosisResult) -> None:
+    if not set(_named(result)) <= result.diseases.keys():
+        raise InputError("result", "names a disease that `diseases` does not hold; add it there")
+    retrieved = {passage.id for passage in result.knowledge.passages} if result.knowledge else set()
+    if not set(_cited(result)) <= retrieved:
+        raise InputError("result", "cites a passage that was not retrieved; remove the citation")
+
+
+def _named(result: DiagnosisResult) -> Iterator[str]:
+    for visit in result.history:
+        yield from visit
+    for prediction in result.predictions:
+        yield from prediction.path
+        yield from (part.cause for part in prediction.parts if part.cause is not None)
+    for edge in result.graph.edges:
+        yield from (edge.cause, edge.effect)
+    for finding in _findings(result):
+        yield from (key for key in (finding.cause, finding.effect) if key is not None)
+
+
+def _cited(result: DiagnosisResult) -> Iterator[str]:
+    for prediction in result.predictions:
+        yield from prediction.evidence
+    for edge in result.graph.edges:
+        yield from edge.evidence
+    yield from (finding.passage for finding in _findings(result))
+
+
+def _findings(result: DiagnosisResult) -> tuple[Finding, ...]:
+    return result.knowledge.findings if result.knowledge else ()
