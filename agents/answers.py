@@ -1,0 +1,177 @@
+"""What a mind may answer: the types, and the strict reading of text into them."""
+
+import json
+import re
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+_MAX_DEPTH = 40
+_MAX_PROBLEMS = 5
+_FENCED = re.compile(r"^```[a-zA-Z]*\s*\n(.*?)^\s*```", re.DOTALL | re.MULTILINE)
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
+_SEPARATOR = "<SEP>"
+
+Code = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
+Short = Annotated[str, StringConstraints(strip_whitespace=True, max_length=600)]
+Long = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)]
+
+
+class Answer(BaseModel):
+    """What a prompt must be answered with."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Query(Answer):
+    """The search query for the library."""
+
+    query: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=600)]
+
+
+class QuotedClaim(Answer):
+    """A claim about one or two diseases, with the passage's own words."""
+
+    claim: Short
+    quote: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+    cause: Code | None = None
+    effect: Code | None = None
+
+
+class Reading(Answer):
+    """What one passage says about the case."""
+
+    summary: Long
+    findings: list[QuotedClaim] = Field(max_length=20)
+
+
+class ProposedEdge(Answer):
+    """One proposed causal edge, by codes."""
+
+    cause: Code
+    effect: Code
+    because: Short = ""
+
+
+class Hypothesis(Answer):
+    """The whole causal graph. Without any edge it must say why."""
+
+    edges: list[ProposedEdge] = Field(max_length=400)
+    no_edges_because: Short = ""
+
+
+class ProposedPrediction(Answer):
+    """One predicted diagnosis."""
+
+    code: Code
+    probability: float = Field(ge=0, le=1)
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+    path: list[Code] = Field(default=[], max_length=20)
+    evidence: list[Annotated[str, StringConstraints(max_length=300)]] = Field(default=[], max_length=20)
+    counter_evidence: Short = ""
+
+
+class Decision(Answer):
+    """The ranked predictions and how they came about."""
+
+    predictions: list[ProposedPrediction] = Field(min_length=1, max_length=100)
+    explanation: Long
+
+
+A = TypeVar("A", bound=Answer)
+
+
+class Unreadable(ValueError):
+    """An answer that is not of the type; `problems` say where and why, never quoting it."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+def validate(data: Any, answer: type[A]) -> A:  # noqa: ANN401
+    """Parsed data as the answer type.
+
+    Raises:
+        Unreadable: with at most five problems, each a place and a rule.
+    """
+    try:
+        return answer.model_validate(data)
+    except ValidationError as error:
+        faults = error.errors(include_input=False, include_url=False, include_context=False)[:_MAX_PROBLEMS]
+        raise Unreadable(
+            [
+                f"{_place(fault['loc'], fault['type']) or answer.__name__}: {fault['msg'][:160]}"
+                for fault in faults
+            ]
+        ) from None
+
+
+def _place(steps: tuple[int | str, ...], kind: str) -> str:
+    """Where a fault is; the name of an unknown field is the model's own text and stays out."""
+    return ".".join(map(str, steps[:-1] if kind == "extra_forbidden" else steps))
+
+
+def read(text: str, answer: type[A]) -> A:
+    """An answer given as text: JSON, fenced JSON, JSON within prose, or the `<SEP>` form of a decision.
+
+    Raises:
+        Unreadable: empty, not JSON, several JSON values, NaN, a key given twice, or nested deeper than 40.
+    """
+    if not text.strip():
+        raise Unreadable(["the answer is empty"])
+    if answer is Decision and _SEPARATOR in text:
+        listed, _, explanation = text.partition(_SEPARATOR)
+        predictions = _json_in(listed)
+        return validate({"predictions": predictions, "explanation": explanation.strip()[:4000]}, answer)
+    return validate(_json_in(text), answer)
+
+
+def _json_in(text: str) -> Any:  # noqa: ANN401
+    fenced = _FENCED.findall(text)
+    if len(fenced) > 1:
+        raise Unreadable(["more than one fenced block; give one"])
+    body = (fenced[0] if fenced else text).strip()
+    start = min((at for at in (body.find("{"), body.find("[")) if at >= 0), default=-1)
+    if start < 0:
+        raise Unreadable(["no JSON in the answer"])
+    _refuse_depth(body[start:])
+    try:
+        value, end = _DECODER.raw_decode(body, start)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable([_reason(error)]) from None
+    if "{" in body[end:]:
+        raise Unreadable(["more than one JSON value; give one"])
+    return value
+
+
+def _refuse_depth(text: str) -> None:
+    depth = 0
+    for sign in _STRING_OR_BRACKET.findall(text):
+        depth += (sign in "[{") - (sign in "]}")
+        if depth > _MAX_DEPTH:
+            raise Unreadable([f"nested deeper than {_MAX_DEPTH}"])
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"not valid JSON at character {error.pos}: {error.msg}"
+    return str(error) if isinstance(error, _RefusedJson) else "not valid JSON"
+
+
+class _RefusedJson(ValueError):
+    pass
+
+
+def _no_constant(name: str) -> None:
+    raise _RefusedJson(f"{name} is not a JSON number")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    mapping = dict(pairs)
+    if len(mapping) != len(pairs):
+        raise _RefusedJson("a key is given twice in one object")
+    return mapping
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_once)

@@ -1,0 +1,123 @@
+"""The Decision-Making Agent (algorithm 3): a ranked list, each with its reason, its path and its passages."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, TypedDict
+
+from agents.answers import Decision, ProposedPrediction
+from agents.cases import CaseEdge, CaseFinding, CaseRisk, DecisionCase
+from agents.codes import CodeList
+from agents.knowledge import case_diseases
+from agents.model import ask
+from agents.settings import Settings
+from tools.catalogue import next_visit_risks
+from tools.safety.errors import InputError
+
+
+class DecisionSlice(TypedDict, total=False):
+    """What `decide` reads; `graph` is the fitted graph that the cycle returned."""
+
+    visits: list[list[str]]
+    diseases: dict[str, dict[str, Any]]
+    graph: dict[str, Any]
+    findings: list[dict[str, Any]]
+    passages: list[dict[str, Any]]
+    comment: str
+    settings: dict[str, Any]
+    calls: int
+
+
+def decide(state: DecisionSlice) -> dict[str, Any]:
+    """Has the next visit's risks computed under the graph, and asks the mind for its ranked predictions."""
+    settings = Settings.model_validate(state["settings"])
+    diseases = case_diseases(state["diseases"])
+    edges = state.get("graph", {}).get("edges", [])
+    risks = next_visit_risks.invoke(
+        {
+            "nodes": [d.code for d in diseases],
+            "history": [d.code for d in diseases if d.role == "history"],
+            "edges": [[edge["cause"], edge["effect"]] for edge in edges],
+            "store": settings.store,
+        }
+    )["risks"]
+    case = DecisionCase(
+        history=tuple(tuple(visit) for visit in state["visits"]),
+        diseases=diseases,
+        edges=tuple(_case_edge(edge) for edge in edges),
+        risks=tuple(CaseRisk.model_validate(risk) for risk in risks),
+        findings=tuple(CaseFinding.model_validate(f) for f in state.get("findings", [])),
+        comment=state.get("comment") or "",
+        top_k=settings.top_k,
+    )
+    retrieved = frozenset(passage["id"] for passage in state.get("passages", []))
+    reply = ask(
+        case,
+        Decision,
+        settings,
+        admit=lambda decision: _admit(decision, case, retrieved),
+        calls_used=state.get("calls", 0),
+    )
+    return {"decision": reply.value, "risks": risks, "calls": reply.calls}
+
+
+def _case_edge(edge: dict[str, Any]) -> CaseEdge:
+    low, high = edge["interval"]
+    return CaseEdge(
+        cause=edge["cause"],
+        effect=edge["effect"],
+        strength=edge["strength"],
+        low=low,
+        high=high,
+        direction_identified=edge["direction"]["identified"],
+    )
+
+
+def _admit(decision: Decision, case: DecisionCase, retrieved: frozenset[str]) -> dict[str, Any]:
+    """The decision over the case's codes.
+
+    Raises:
+        InputError: too many predictions, an unknown or repeated code, a path that is none, or a
+            passage that was not retrieved.
+    """
+    if len(decision.predictions) > case.top_k:
+        raise InputError("predictions", f"more than {case.top_k}; keep the most important")
+    codes = CodeList(disease.code for disease in case.diseases)
+    predictions = [
+        _prediction(f"predictions.{i}", p, case, codes, retrieved) for i, p in enumerate(decision.predictions)
+    ]
+    chosen = [prediction["code"] for prediction in predictions]
+    if len(set(chosen)) != len(chosen):
+        raise InputError("predictions", "a code is predicted twice; give each once")
+    return {"predictions": predictions, "explanation": decision.explanation}
+
+
+def _prediction(
+    place: str,
+    proposed: ProposedPrediction,
+    case: DecisionCase,
+    codes: CodeList,
+    retrieved: frozenset[str],
+) -> dict[str, Any]:
+    code = codes.resolve(f"{place}.code", proposed.code)
+    path = [codes.resolve(f"{place}.path", step) for step in proposed.path]
+    _refuse_false_path(f"{place}.path", path, code, case)
+    if not set(proposed.evidence) <= retrieved:
+        raise InputError(f"{place}.evidence", "names a passage that was not retrieved; cite given ids only")
+    return {
+        "code": code,
+        "probability": proposed.probability,
+        "reason": proposed.reason,
+        "path": path,
+        "evidence": list(dict.fromkeys(proposed.evidence)),
+        "counter_evidence": proposed.counter_evidence,
+    }
+
+
+def _refuse_false_path(place: str, path: Sequence[str], code: str, case: DecisionCase) -> None:
+    if not path:
+        return
+    edges = {(edge.cause, edge.effect) for edge in case.edges}
+    had = {disease.code for disease in case.diseases if disease.role == "history"}
+    if path[-1] != code or path[0] not in had or any(step not in edges for step in pairwise(path)):
+        rule = "must lead along given edges from a disease of the history to the predicted code, or be empty"
+        raise InputError(place, rule)

@@ -1,0 +1,185 @@
+"""The Causal Discovery Agent (algorithm 2): proposes a graph, has it fitted, amends it by its score."""
+
+from hashlib import sha256
+from typing import Any, TypedDict
+
+from agents.answers import Hypothesis
+from agents.cases import (
+    AmendmentCase,
+    Association,
+    CaseDisease,
+    CaseEdit,
+    CaseFinding,
+    Limits,
+    Memory,
+    ProposalCase,
+    RememberedGraph,
+)
+from agents.codes import CodeList
+from agents.knowledge import case_diseases
+from agents.model import Inadmissible, ask
+from agents.settings import Settings
+from agents.toolbox import Toolbox
+from tools.catalogue import score_edits, score_graph, search_graph, select_candidates
+from tools.causal.dag import CausalGraph
+from tools.safety.errors import InputError
+
+_EDGES_PER_DISEASE = 3
+_ASSOCIATIONS = 150
+_EDITS = 40
+
+
+class DiscoverySlice(TypedDict, total=False):
+    """What the discovery nodes read.
+
+    `trials` are the fitted graphs so far, oldest first (see `graph.cycle.Trial`).
+    """
+
+    diseases: dict[str, dict[str, Any]]
+    findings: list[dict[str, Any]]
+    hypothesis: dict[str, Any]
+    trials: list[dict[str, Any]]
+    settings: dict[str, Any]
+    calls: int
+
+
+def propose(state: DiscoverySlice) -> dict[str, Any]:
+    """Proposes a first graph from what was read and what the records show of each pair."""
+    case_view = _CaseView(state)
+    shown = score_edits.invoke(case_view.arguments(edges=[], limit=_ASSOCIATIONS))
+    case = ProposalCase(
+        diseases=case_view.diseases,
+        associations=tuple(Association.model_validate(edit) for edit in shown["edits"]),
+        findings=case_view.findings,
+        limits=case_view.limits,
+    )
+    reply = ask(
+        case,
+        Hypothesis,
+        case_view.settings,
+        admit=case_view.admit,
+        calls_used=state.get("calls", 0),
+        toolbox=case_view.toolbox,
+    )
+    return {"hypothesis": {"edges": reply.value}, "calls": reply.calls}
+
+
+def fit(state: DiscoverySlice) -> dict[str, Any]:
+    """Fits the current hypothesis to the diagnosis matrix, with the tool, and remembers the trial."""
+    case_view = _CaseView(state)
+    edges = state["hypothesis"]["edges"]
+    trials = state.get("trials", [])
+    fitted = score_graph.invoke(case_view.arguments(edges=edges))
+    trial = {
+        "iteration": len(trials),
+        "hypothesis": {"edges": edges},
+        "fingerprint": sha256(repr(sorted(map(tuple, edges))).encode()).hexdigest(),
+        "score": fitted["score"],
+        "change": case_view.change(trials[-1]["hypothesis"]["edges"], edges) if trials else None,
+        "fit": fitted,
+    }
+    return {"trials": [trial]}
+
+
+def amend(state: DiscoverySlice) -> dict[str, Any]:
+    """Amends the current graph; an amendment that cannot be admitted leaves it as it is, with a notice."""
+    case_view = _CaseView(state)
+    trials = state["trials"]
+    current = trials[-1]
+    shown = score_edits.invoke(case_view.arguments(edges=current["hypothesis"]["edges"], limit=_EDITS))
+    case = AmendmentCase(
+        diseases=case_view.diseases,
+        memory=_memory(trials),
+        edits=tuple(CaseEdit.model_validate(edit) for edit in shown["edits"]),
+        findings=case_view.findings,
+        limits=case_view.limits,
+    )
+    try:
+        reply = ask(
+            case,
+            Hypothesis,
+            case_view.settings,
+            admit=case_view.admit,
+            calls_used=state.get("calls", 0),
+            toolbox=case_view.toolbox,
+        )
+    except Inadmissible as refused:
+        notice = f"amendment {len(trials)} was refused and the graph kept: {'; '.join(refused.problems)}"
+        return {"hypothesis": current["hypothesis"], "notices": [notice], "calls": refused.calls}
+    return {"hypothesis": {"edges": reply.value}, "calls": reply.calls}
+
+
+class _CaseView:
+    """The slice as the agent uses it."""
+
+    def __init__(self, state: DiscoverySlice) -> None:
+        self.settings = Settings.model_validate(state["settings"])
+        self.diseases: tuple[CaseDisease, ...] = case_diseases(state["diseases"])
+        self.nodes = [disease.code for disease in self.diseases]
+        self.history = [disease.code for disease in self.diseases if disease.role == "history"]
+        self.findings = tuple(CaseFinding.model_validate(f) for f in state.get("findings", []))
+        max_edges = _EDGES_PER_DISEASE * len(self.nodes)
+        self.limits = Limits(max_edges=max_edges, max_parents=self.settings.max_parents)
+
+    def arguments(self, **more: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Arguments of the causal tools that the case fixes."""
+        fixed = {
+            "nodes": self.nodes,
+            "history": self.history,
+            "max_parents": self.limits.max_parents,
+            "store": self.settings.store,
+        }
+        return fixed | more
+
+    @property
+    def toolbox(self) -> Toolbox:
+        return Toolbox((search_graph, score_edits, select_candidates), self.arguments())
+
+    def change(self, before: list[list[str]], after: list[list[str]]) -> float:
+        return self._graph(before).change(self._graph(after))
+
+    def _graph(self, edges: list[list[str]]) -> CausalGraph:
+        return CausalGraph(self.nodes, [(cause, effect) for cause, effect in edges])
+
+    def admit(self, hypothesis: Hypothesis) -> list[list[str]]:
+        """The hypothesis as sorted edges over the case's codes.
+
+        Raises:
+            InputError: an unknown code, too many edges or causes, a cycle, or no edge without a reason.
+        """
+        if not hypothesis.edges and not hypothesis.no_edges_because:
+            raise InputError("edges", "empty; propose edges, or say in `no_edges_because` why there are none")
+        if len(hypothesis.edges) > self.limits.max_edges:
+            raise InputError("edges", f"more than {self.limits.max_edges}; keep the best supported")
+        codes = CodeList(self.nodes)
+        edges = {
+            (codes.resolve(f"edges.{i}.cause", e.cause), codes.resolve(f"edges.{i}.effect", e.effect))
+            for i, e in enumerate(hypothesis.edges)
+        }
+        self._refuse_crowd(edges)
+        return [list(edge) for edge in CausalGraph(self.nodes, edges).edges]
+
+    def _refuse_crowd(self, edges: set[tuple[str, str]]) -> None:
+        for node in self.nodes:
+            causes = sum(effect == node for _, effect in edges)
+            if causes > self.limits.max_parents:
+                rule = f"{node} has {causes} direct causes; keep at most {self.limits.max_parents}"
+                raise InputError("edges", rule)
+
+
+def _memory(trials: list[dict[str, Any]]) -> Memory:
+    best = max(trials, key=lambda trial: trial["score"])
+    previous = trials[-2] if len(trials) > 1 else None
+    return Memory(
+        current=_remembered(trials[-1]),
+        previous=_remembered(previous) if previous else None,
+        best=_remembered(best),
+    )
+
+
+def _remembered(trial: dict[str, Any]) -> RememberedGraph:
+    return RememberedGraph(
+        edges=tuple((cause, effect) for cause, effect in trial["hypothesis"]["edges"]),
+        accepted_score=trial["score"],
+        log_likelihood=trial["fit"]["log_likelihood"],
+    )

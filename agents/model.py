@@ -1,0 +1,184 @@
+"""The only door to a chat model: a prompt and a case go in, a validated answer comes out."""
+
+import json
+from collections.abc import Callable
+from typing import Generic, NamedTuple, TypeVar
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.runnables import Runnable
+from pydantic import ValidationError
+
+from agents.answers import Answer, Unreadable, read, validate
+from agents.cases import Case
+from agents.providers import STATISTICAL, open_model, request
+from agents.settings import Settings
+from agents.toolbox import Toolbox
+from prompts import load
+from tools.safety.errors import BudgetExceeded, InputError, ModelOutputError
+
+A = TypeVar("A", bound=Answer)
+T = TypeVar("T")
+
+_MAX_REPAIRS = 2
+_EXCERPT = 1000
+
+
+class Inadmissible(ModelOutputError):
+    """The answer was of the right form, but what it says cannot be admitted (a cycle, an unknown code).
+
+    `calls` are the model requests that were spent on it.
+    """
+
+    def __init__(self, prompt: str, problems: list[str], calls: int) -> None:
+        super().__init__(prompt, problems)
+        self.calls = calls
+
+
+class Reply(NamedTuple, Generic[T]):
+    """An admitted answer and the number of model requests it took."""
+
+    value: T
+    calls: int
+
+
+def ask(
+    case: Case,
+    answer: type[A],
+    settings: Settings,
+    *,
+    admit: Callable[[A], T],
+    calls_used: int = 0,
+    toolbox: Toolbox | None = None,
+) -> Reply[T]:
+    """Puts a case before the model and returns what its answer was admitted as.
+
+    The system prompt is the file of `prompts/` that `case.task` names; the human message is the case as
+    JSON. An answer that is unreadable or not admitted is shown its problems, at most twice.
+
+    Args:
+        case: the document.
+        answer: the type the prompt asks for.
+        settings: which model, in which form, with which limits.
+        admit: turns the answer into what is used, raising `InputError` where it must not be.
+        calls_used: model requests of this run so far.
+        toolbox: tools the model may call before it answers, `settings.max_tool_calls` times in all.
+
+    Raises:
+        ModelOutputError: still unreadable after two repairs.
+        Inadmissible: still not admitted after two repairs.
+        BudgetExceeded: the run's `max_calls` is used up.
+        ProviderError: the model service failed.
+    """
+    dialogue = _Dialogue(case, answer, settings, toolbox or Toolbox(), calls_used)
+    repairs = 0
+    while True:
+        failure: ModelOutputError
+        try:
+            given = dialogue.answer()
+        except Unreadable as error:
+            failure = ModelOutputError(case.task, error.problems)
+        else:
+            try:
+                return Reply(admit(given), dialogue.calls)
+            except InputError as error:
+                failure = Inadmissible(case.task, [str(error)], dialogue.calls)
+        if repairs == _MAX_REPAIRS:
+            raise failure
+        repairs += 1
+        dialogue.object_to(failure.problems)
+
+
+class _Dialogue(Generic[A]):
+    """One case before the model: what was said so far, and what it took."""
+
+    def __init__(
+        self, case: Case, answer: type[A], settings: Settings, toolbox: Toolbox, calls_used: int
+    ) -> None:
+        self.type, self.settings, self.calls_used, self.calls = answer, settings, calls_used, 0
+        self.toolbox = toolbox if settings.answer_form == "tool" else Toolbox()
+        self.room = settings.max_tool_calls
+        self.model = self._bound()
+        self.said: list[BaseMessage] = [
+            SystemMessage(_instruction(case.task, answer)),
+            HumanMessage(case.model_dump_json()),
+        ]
+        self.objection: list[BaseMessage] = []
+        self.excerpt = ""
+
+    def _bound(self) -> Runnable[list[BaseMessage], AIMessage]:
+        model = open_model(self.settings.model)
+        if self.settings.answer_form == "text":
+            return model.with_config(tags=["nostream"])
+        choice = None if self.settings.model == STATISTICAL else "any"
+        bound = model.bind_tools([*self.toolbox.tools, self.type], tool_choice=choice)
+        return bound.with_config(tags=["nostream"])
+
+    def answer(self) -> A:
+        """Requests, running the tools that the model calls, until there is an answer.
+
+        Raises:
+            Unreadable: what came is no answer of the type.
+        """
+        while True:
+            response = self._request()
+            self.excerpt = self._text(response)[:_EXCERPT]
+            if not self._calls_tools(response):
+                return self._read(response)
+            exchange = self.toolbox.run(response, self.room)
+            self.room -= len(response.tool_calls)
+            self.said += exchange
+
+    def object_to(self, problems: list[str]) -> None:
+        """Has the next request show what was wrong with the latest answer, and how it began."""
+        shown = f"\nIt began with:\n{self.excerpt}" if self.excerpt else ""
+        listed = "\n".join(f"- {problem}" for problem in problems)
+        text = f"Your answer could not be used:\n{listed}\nAnswer again, mending this.{shown}"
+        self.objection = [HumanMessage(text)]
+
+    def _request(self) -> AIMessage:
+        used = self.calls_used + self.calls
+        if used >= self.settings.max_calls:
+            raise BudgetExceeded("model calls", used, self.settings.max_calls)
+        self.calls += 1
+        messages = [*self.said, *self.objection]
+        if self.settings.model == STATISTICAL:
+            return self.model.invoke(messages)
+        try:
+            return request(self.model, messages)
+        except (RecursionError, ValidationError):
+            self.excerpt = ""
+            problem = "the arguments of a tool call are no JSON object of moderate depth"
+            raise Unreadable([problem]) from None
+
+    def _calls_tools(self, response: AIMessage) -> bool:
+        """Whether the response is tool calls only.
+
+        Raises:
+            Unreadable: a call's arguments are broken, so that it is not known what was meant.
+        """
+        if any(call.get("name") != self.type.__name__ for call in response.invalid_tool_calls):
+            raise Unreadable(["the arguments of a tool call are not valid JSON"])
+        answers = any(call["name"] == self.type.__name__ for call in response.tool_calls)
+        return bool(response.tool_calls) and not answers and not response.invalid_tool_calls
+
+    def _read(self, response: AIMessage) -> A:
+        given = [call for call in response.tool_calls if call["name"] == self.type.__name__]
+        if len(given) > 1:
+            raise Unreadable(["more than one answer; give one"])
+        if given:
+            return validate(given[0]["args"], self.type)
+        return read(self._text(response), self.type)
+
+    def _text(self, response: AIMessage) -> str:
+        """The answer's own broken arguments where there are any, else the words beside the calls."""
+        name = self.type.__name__
+        broken = (call.get("args") or "" for call in response.invalid_tool_calls if call.get("name") == name)
+        return next(broken, response.text)
+
+
+def _instruction(task: str, answer: type[Answer]) -> str:
+    prompt = load(task)
+    if prompt.answer != answer.__name__:
+        raise ValueError(f"prompt '{task}' asks for {prompt.answer}, not {answer.__name__}")
+    schema = json.dumps(answer.model_json_schema())
+    return f"{prompt.text}\n\nThe answer is one JSON object of this schema:\n{schema}"

@@ -1,0 +1,142 @@
+"""Chat models by name, and the one place that retries a request to their service."""
+
+import re
+import time
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from langchain_core.exceptions import ModelConnectionError, ModelTimeoutError
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.runnables import Runnable
+from pydantic import ValidationError
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_before_delay
+
+from agents.reasoner import StatisticalReasoner
+from tools.safety.errors import InputError, ProviderError
+
+STATISTICAL = "statistical"
+_TRANSIENT = {408, 409, 429, 500, 502, 503, 504, 529}
+_MAX_REQUESTS = 4
+_MAX_WAIT_S = 60.0
+_REQUEST_TIMEOUT_S = 120.0
+_VARIABLES = ("AZURE_OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT", "OPENAI_API_KEY", "OPENAI_API_VERSION")
+_SETTINGS = {
+    400: "the model's name, and whether it calls tools (if not, have it answer as text)",
+    401: "the API key (OPENAI_API_KEY for OpenAI and compatible servers)",
+    403: "the permissions of the API key (OPENAI_API_KEY for OpenAI and compatible servers)",
+    404: "the model's name and OPENAI_BASE_URL",
+}
+_SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
+
+
+def open_model(name: str) -> BaseChatModel:
+    """The chat model of a name: `statistical`, or `provider:model` as `init_chat_model` takes it.
+
+    An OpenAI-compatible server is `openai:MODEL` with OPENAI_BASE_URL set. The client never retries.
+
+    Raises:
+        InputError: the provider is unknown, or a setting or package of its own is missing.
+    """
+    if name == STATISTICAL:
+        return StatisticalReasoner()
+    if ":" not in name:
+        raise InputError("model", f"write `{STATISTICAL}` or `provider:model`, such as openai:gpt-4o-mini")
+    from langchain.chat_models import init_chat_model
+
+    provider = name.partition(":")[0]
+    options: dict[str, Any] = {
+        "temperature": 0,
+        "max_retries": 0,
+        "timeout": _REQUEST_TIMEOUT_S,
+        "disable_streaming": True,
+    }
+    if provider == "openai":
+        options["use_responses_api"] = False
+    try:
+        model: BaseChatModel = init_chat_model(name, **options)
+    except ImportError as error:
+        raise InputError("model", f"provider '{provider}' needs a package: {error}") from error
+    except Exception as error:  # noqa: BLE001 - each provider raises its own types for a missing setting
+        raise InputError("model", f"the provider is unknown or not set up: {_setting(error)}") from None
+    return model
+
+
+def _setting(error: Exception) -> str:
+    named = [name for name in _VARIABLES if name in str(error) or name.lower() in str(error)]
+    return (
+        f"set {' or '.join(named)}" if named else "write one that LangChain knows, or see its documentation"
+    )
+
+
+def request(model: Runnable[list[BaseMessage], AIMessage], messages: list[BaseMessage]) -> AIMessage:
+    """One answer of a model service, with at most four requests, the last begun within 60 s.
+
+    Retries 408, 409, 429, 5xx and lost connections, honouring Retry-After.
+
+    Raises:
+        ProviderError: the service stayed away, refused, or spoke no OpenAI-compatible answer.
+        RecursionError, pydantic.ValidationError: the arguments of a tool call are no JSON object.
+    """
+    retrying = Retrying(
+        retry=retry_if_exception(_is_transient),
+        stop=stop_after_attempt(_MAX_REQUESTS) | stop_before_delay(_MAX_WAIT_S),
+        wait=_wait_s,
+        reraise=True,
+    )
+    try:
+        return retrying(model.invoke, messages)
+    except (RecursionError, ValidationError):
+        raise
+    except Exception as error:  # noqa: BLE001 - every client library has its own exceptions: map them all
+        raise _provider_error(error) from None
+
+
+def _status(error: BaseException) -> int | None:
+    status = getattr(error, "status_code", None)
+    return status if isinstance(status, int) else None
+
+
+def _retry_after_s(error: BaseException) -> float | None:
+    """The wait asked for, given in seconds or as a date."""
+    text = getattr(getattr(error, "response", None), "headers", {}).get("retry-after", "")
+    if _SECONDS.fullmatch(text):
+        return float(text)
+    try:
+        return max(parsedate_to_datetime(text).timestamp() - time.time(), 0.0)
+    except ValueError:
+        return None
+
+
+def _is_connection(error: BaseException) -> bool:
+    return isinstance(error, ModelConnectionError | ModelTimeoutError | OSError)
+
+
+def _is_transient(error: BaseException) -> bool:
+    return _status(error) in _TRANSIENT or _is_connection(error)
+
+
+def _wait_s(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    wanted_s = _retry_after_s(error) if error else None
+    return wanted_s if wanted_s is not None else min(0.5 * 2.0**state.attempt_number, 8.0)
+
+
+def _provider_error(error: Exception) -> ProviderError:
+    status, host = _status(error), _host(error)
+    if status in _SETTINGS:
+        return ProviderError(f"model service at {host} answered {status}: check {_SETTINGS[status]}", status)
+    if status is not None:
+        return ProviderError(f"model service at {host} answered {status}", status, _retry_after_s(error))
+    if _is_connection(error):
+        return ProviderError(f"no answer from the model service at {host}: check OPENAI_BASE_URL")
+    return ProviderError(
+        f"model service at {host}: not a chat completion ({type(error).__name__}); check OPENAI_BASE_URL"
+    )
+
+
+def _host(error: Exception) -> str:
+    """Host and port of the request that failed, where the error tells; never the user and password."""
+    url = getattr(getattr(error, "request", None), "url", None)
+    return urlsplit(str(url)).netloc.rpartition("@")[2] if url else "the configured address"

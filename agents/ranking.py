@@ -1,0 +1,103 @@
+"""How the statistical reasoner decides: by the probabilities in the case, the comment's diseases first."""
+
+from itertools import pairwise
+
+from agents.answers import Decision, ProposedPrediction
+from agents.cases import CaseDisease, CaseEdge, CaseRisk, DecisionCase
+from agents.focus import asked_about
+
+_MAX_EVIDENCE = 5
+_MAX_PATH = 20
+_MAX_REASON = 2000
+
+
+def decide(case: DecisionCase) -> Decision:
+    """Ranks every disease of the case by the records' probability that the next visit carries it.
+
+    What the comment asks about comes first; the comment changes no probability.
+    """
+    asked = asked_about(case.comment, case.diseases) if case.comment else frozenset()
+    risks = sorted(case.risks, key=lambda risk: (risk.code not in asked, -risk.probability, risk.code))
+    view = _View(case)
+    return Decision(
+        predictions=[view.prediction(risk, risk.code in asked) for risk in risks[: case.top_k]],
+        explanation=view.explanation(len(asked)),
+    )
+
+
+class _View:
+    """A decision case with its diseases, risks and edges by code."""
+
+    def __init__(self, case: DecisionCase) -> None:
+        self.case = case
+        self.names: dict[str, CaseDisease] = {disease.code: disease for disease in case.diseases}
+        self.risks: dict[str, CaseRisk] = {risk.code: risk for risk in case.risks}
+        self.edges: dict[tuple[str, str], CaseEdge] = {(e.cause, e.effect): e for e in case.edges}
+
+    def prediction(self, risk: CaseRisk, asked: bool) -> ProposedPrediction:
+        path = self.path(risk)
+        return ProposedPrediction(
+            code=risk.code,
+            probability=risk.probability,
+            reason=self.reason(risk, path, asked)[:_MAX_REASON],
+            path=path,
+            evidence=self.evidence(risk, path),
+            counter_evidence=self.counter_evidence(risk, path),
+        )
+
+    def path(self, risk: CaseRisk) -> list[str]:
+        """From an early history disease along the strongest edges to this one; empty without a cause."""
+        causes = [part for part in risk.parts if part.cause is not None]
+        if not causes:
+            return []
+        path = [max(causes, key=lambda part: (part.value, part.cause or "")).cause or "", risk.code]
+        while len(path) < _MAX_PATH and (earlier := self._causes_had(path[0])):
+            path.insert(0, max(earlier, key=lambda edge: (edge.strength, edge.cause)).cause)
+        return path
+
+    def _causes_had(self, effect: str) -> list[CaseEdge]:
+        return [edge for edge in self.case.edges if edge.effect == effect and self._had(edge.cause)]
+
+    def reason(self, risk: CaseRisk, path: list[str], asked: bool) -> str:
+        first = "Listed first because the comment asks about it. " if asked else ""
+        if risk.kind == "recurrence":
+            base = risk.parts[0].value
+            return (
+                f"{first}The patient has had it; in the records {base:.0%} of visits after it carry it again."
+            )
+        if not path:
+            base = next((part.value for part in risk.parts if part.cause is None), 0.0)
+            return f"{first}No cause in the graph; in the records {base:.1%} of such visits bring it anew."
+        chain = " → ".join(self.names[code].short for code in path)
+        added = ", ".join(
+            f"{self.names[part.cause].short} {part.value:.1%}" for part in risk.parts if part.cause
+        )
+        return f"{first}{chain}. Chance per visit from each cause: {added}."
+
+    def evidence(self, risk: CaseRisk, path: list[str]) -> list[str]:
+        links = set(pairwise(path))
+        cited = [f.passage for f in self.case.findings if (f.cause, f.effect) in links]
+        cited += [f.passage for f in self.case.findings if f.effect == risk.code and self._had(f.cause)]
+        return list(dict.fromkeys(cited))[:_MAX_EVIDENCE]
+
+    def _had(self, code: str | None) -> bool:
+        return code is not None and self.names[code].role == "history"
+
+    def counter_evidence(self, risk: CaseRisk, path: list[str]) -> str:
+        doubts = [
+            f"time does not tell whether {self.names[cause].short} comes before {self.names[effect].short}"
+            for cause, effect in pairwise(path)
+            if (edge := self.edges.get((cause, effect))) and not edge.direction_identified
+        ]
+        if risk.low is not None and risk.high is not None and risk.high > 4 * max(risk.low, 1e-9):
+            doubts.append("the estimate rests on few visits")
+        text = "; ".join(doubts)[:600]
+        return text[:1].upper() + text[1:]
+
+    def explanation(self, n_asked: int) -> str:
+        focus = f" The comment asks about {n_asked} of them, which are listed first." if n_asked else ""
+        return (
+            f"Ranked by the chance that the next visit carries the code: for a disease the patient has had, "
+            f"how often it recurs; for a new one, a noisy-OR of its base rate and of its causes in the graph "
+            f"({len(self.case.edges)} edges, {len(self.case.diseases)} diseases).{focus}"
+        )

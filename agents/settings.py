@@ -1,0 +1,92 @@
+"""How the agents of the diagnosis graph are run. Copied into the state, so that a resumed run keeps it."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+CandidateMode = Literal["noisy_or", "any", "all", "top_k"]
+AnswerForm = Literal["tool", "text"]
+
+
+def shown_at(*nodes: str, kind: str | None = None) -> dict[str, Any]:
+    """Metadata by which LangGraph Studio shows a setting beside the nodes that read it."""
+    return {"langgraph_nodes": list(nodes), **({"langgraph_type": kind} if kind else {})}
+
+
+class Settings(BaseModel):
+    """What the agents read.
+
+    Attributes:
+        model: `statistical` (no key, answers from the numbers) or `provider:model`.
+        answer_form: `tool` asks through tool calling, `text` for models without it.
+        store: folder of a clinical dataset; empty means the demo cohort.
+        library: folder of a knowledge library; empty means the demo library.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    model: str = Field(
+        default="statistical",
+        max_length=200,
+        description="statistical, or provider:model such as openai:gpt-4o-mini",
+        json_schema_extra=shown_at("query", "read", "propose", "amend", "decide"),
+    )
+    answer_form: AnswerForm = Field(
+        default="tool", json_schema_extra=shown_at("query", "read", "propose", "amend", "decide")
+    )
+    store: str = Field(
+        default="",
+        max_length=4096,
+        description="folder made by `iikea records fit`; empty: the demo cohort",
+        json_schema_extra=shown_at("prepare", "select", "fit"),
+    )
+    library: str = Field(
+        default="",
+        max_length=4096,
+        description="folder of documents; empty: the demo library",
+        json_schema_extra=shown_at("query", "retrieve"),
+    )
+    candidate_mode: CandidateMode = Field(default="noisy_or", json_schema_extra=shown_at("select"))
+    epsilon: float = Field(
+        default=0.01,
+        ge=0,
+        lt=1,
+        description="least transition probability of a candidate (eq. 4)",
+        json_schema_extra=shown_at("select"),
+    )
+    max_candidates: int = Field(default=40, ge=1, le=100, json_schema_extra=shown_at("select"))
+    max_history: int = Field(
+        default=40,
+        ge=1,
+        le=100,
+        description="history diseases that enter the graph, most recent first",
+        json_schema_extra=shown_at("prepare"),
+    )
+    passages: int = Field(
+        default=5, ge=1, le=50, description="passages read", json_schema_extra=shown_at("retrieve")
+    )
+    max_parents: int = Field(default=6, ge=1, le=8, json_schema_extra=shown_at("propose", "amend"))
+    max_tool_calls: int = Field(
+        default=4,
+        ge=0,
+        le=20,
+        description="tool calls a mind may make in one answer",
+        json_schema_extra=shown_at("propose", "amend"),
+    )
+    max_calls: int = Field(
+        default=60,
+        ge=1,
+        le=10_000,
+        description="model requests in a whole run",
+        json_schema_extra=shown_at("query", "read", "propose", "amend", "decide"),
+    )
+    top_k: int = Field(
+        default=10, ge=1, le=100, description="predictions", json_schema_extra=shown_at("decide")
+    )
+    without_knowledge: bool = Field(
+        default=False, description="ablation: read nothing", json_schema_extra=shown_at("query")
+    )
+    without_causal: bool = Field(
+        default=False, description="ablation: no causal graph", json_schema_extra=shown_at("propose")
+    )
+    seed: int = Field(default=0, ge=0, json_schema_extra=shown_at("prepare"))

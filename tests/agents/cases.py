@@ -1,0 +1,116 @@
+"""Small cases for the tests of the minds."""
+
+from typing import Any
+
+from agents.cases import (
+    AmendmentCase,
+    Case,
+    CaseDisease,
+    CasePassage,
+    DecisionCase,
+    Limits,
+    Memory,
+    PassageCase,
+    ProposalCase,
+    QueryCase,
+    RememberedGraph,
+)
+
+HYPERTENSION = CaseDisease(
+    code="4019", name="Unspecified essential hypertension", role="history", aliases=("hypertension",)
+)
+DIABETES = CaseDisease(code="25000", name="Diabetes mellitus, type II", role="history", aliases=("diabetes",))
+KIDNEY = CaseDisease(
+    code="5859",
+    name="Chronic kidney disease, unspecified",
+    role="candidate",
+    aliases=("chronic kidney disease", "ckd"),
+)
+DISEASES = (HYPERTENSION, DIABETES, KIDNEY)
+LIMITS = Limits(max_edges=9, max_parents=6)
+EDGE = ("4019", "5859")
+
+
+def remembered(*edges: tuple[str, str], score: float = 0.0) -> RememberedGraph:
+    return RememberedGraph(edges=edges, accepted_score=score, log_likelihood=score)
+
+
+def query_case(**more: Any) -> QueryCase:
+    fields = {"history": (HYPERTENSION, DIABETES), "candidates": (KIDNEY,), "library": {"title": "Demo"}}
+    return QueryCase.model_validate(fields | more)
+
+
+def passage_case(
+    text: str,
+    about: tuple[str, ...] = ("5859",),
+    section: str = "Overview",
+    diseases: tuple[CaseDisease, ...] = DISEASES,
+    other_names: tuple[str, ...] = (),
+) -> PassageCase:
+    passage = CasePassage(
+        id="ckd#overview", title="t", section=section, text=text, about=about, other_names=other_names
+    )
+    return PassageCase(passage=passage, diseases=diseases)
+
+
+def proposal_case(**more: Any) -> ProposalCase:
+    fields = {"diseases": DISEASES, "associations": (), "findings": (), "limits": LIMITS}
+    return ProposalCase.model_validate(fields | more)
+
+
+def amendment_case(*current: tuple[str, str], **more: Any) -> AmendmentCase:
+    memory = Memory(current=remembered(*current), previous=None, best=remembered(*current))
+    fields = {"diseases": DISEASES, "memory": memory, "edits": (), "findings": (), "limits": LIMITS}
+    return AmendmentCase.model_validate(fields | more)
+
+
+def decision_case(**more: Any) -> DecisionCase:
+    risks = [
+        {
+            "code": "4019",
+            "kind": "recurrence",
+            "probability": 0.6,
+            "parts": [{"name": "recurrence", "value": 0.6}],
+        },
+        {
+            "code": "5859",
+            "kind": "onset",
+            "probability": 0.19,
+            "low": 0.1,
+            "high": 0.3,
+            "parts": [
+                {"name": "base rate", "value": 0.1},
+                {"name": "cause", "cause": "4019", "value": 0.1},
+            ],
+        },
+    ]
+    edge = {
+        "cause": "4019",
+        "effect": "5859",
+        "strength": 0.1,
+        "low": 0.05,
+        "high": 0.2,
+        "direction_identified": True,
+    }
+    fields = {
+        "history": [["4019", "25000"]],
+        "diseases": DISEASES,
+        "edges": [edge],
+        "risks": risks,
+        "findings": (),
+        "comment": "",
+        "top_k": 10,
+    }
+    return DecisionCase.model_validate(fields | more)
+
+
+def every_case() -> tuple[Case, ...]:
+    """One of each task."""
+    association = {"cause": "4019", "effect": "5859", "gain": 3.0}
+    return (
+        query_case(),
+        passage_case("Chronic kidney disease is caused by diabetes."),
+        proposal_case(associations=[association]),
+        amendment_case(EDGE),
+        decision_case(),
+    )

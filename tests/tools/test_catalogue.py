@@ -1,0 +1,280 @@
+"""Every tool of the catalogue, invoked as a tool: JSON in, JSON out, typed, and true to its engine."""
+
+import json
+from itertools import pairwise
+from math import prod
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import ValidationError
+
+from tools import resources
+from tools.catalogue import (
+    CATALOGUE,
+    look_up_code,
+    next_visit_risks,
+    score_edits,
+    score_graph,
+    search_graph,
+    search_knowledge,
+    select_candidates,
+)
+from tools.causal.dag import CausalGraph
+from tools.safety.errors import InputError
+
+NODES = ["4019", "25000", "5859", "4280", "41401", "5856"]
+HISTORY = ["4019", "25000"]
+CASE = {"nodes": NODES, "history": HISTORY}
+METHODS = ("noisy_or_bic", "bic", "loglik")
+INVOCATIONS = {
+    "select_candidates": {"history": HISTORY},
+    "score_graph": {"edges": [["4019", "5859"]], "nodes": NODES},
+    "score_edits": {"edges": [["4019", "5859"]], **CASE},
+    "search_graph": {"start_edges": [], **CASE},
+    "next_visit_risks": {"edges": [["4019", "5859"]], **CASE},
+    "search_knowledge": {"query": "kidney disease"},
+    "look_up_code": {"text": "kidney"},
+}
+every_tool = pytest.mark.parametrize("tool", CATALOGUE, ids=lambda tool: tool.name)
+methods = st.sampled_from(METHODS)
+graphs = st.permutations(NODES).flatmap(
+    lambda order: st.lists(
+        st.sampled_from([[a, b] for i, a in enumerate(order) for b in order[i + 1 :]]),
+        unique_by=tuple,
+        max_size=7,
+    )
+)
+
+
+def score(edges, method="noisy_or_bic"):
+    return score_graph.invoke({"edges": edges, "nodes": NODES, "method": method})
+
+
+def edits(edges, method="noisy_or_bic", limit=500, **more):
+    return score_edits.invoke({"edges": edges, "method": method, "limit": limit, **CASE, **more})["edits"]
+
+
+def applied(edit, edges):
+    edge = [edit["cause"], edit["effect"]]
+    kept = [other for other in edges if other != edge]
+    return kept + {"add": [edge], "remove": [], "reverse": [edge[::-1]]}[edit["kind"]]
+
+
+@every_tool
+def test_the_result_is_json_and_the_same_again(tool):
+    result = tool.invoke(INVOCATIONS[tool.name])
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert tool.invoke(INVOCATIONS[tool.name]) == result
+
+
+@every_tool
+def test_a_call_by_a_model_gives_a_message_with_the_result(tool):
+    call = {"name": tool.name, "args": INVOCATIONS[tool.name], "id": "7", "type": "tool_call"}
+    message = tool.invoke(call)
+    assert message.tool_call_id == "7"
+    assert json.loads(message.content) == tool.invoke(INVOCATIONS[tool.name])
+
+
+@every_tool
+def test_a_model_sees_neither_the_case_nor_any_folder(tool: BaseTool):
+    shown = tool.tool_call_schema.model_json_schema()["properties"]
+    hidden = set(tool.get_input_jsonschema()["properties"]) - set(shown)
+    assert hidden
+    assert not {"nodes", "store", "library", "max_parents"} & set(shown)
+    assert ("history" in shown) == (tool is select_candidates)
+    assert set(convert_to_openai_tool(tool)["function"]["parameters"]["properties"]) == set(shown)
+    assert tool.description
+
+
+@pytest.mark.parametrize(
+    ("tool", "argument"),
+    [
+        (select_candidates, {"limit": 0}),
+        (select_candidates, {"limit": 101}),
+        (select_candidates, {"mode": "best"}),
+        (select_candidates, {"epsilon": 1.0}),
+        (select_candidates, {"epsilon": float("nan")}),
+        (select_candidates, {"history": []}),
+        (select_candidates, {"history": "4019"}),
+        (score_graph, {"edges": [["4019"]]}),
+        (score_graph, {"edges": [["4019", "5859", "4280"]]}),
+        (score_graph, {"edges": "4019->5859"}),
+        (score_graph, {"edges": [["4019", "5859"]] * 2_001}),
+        (score_graph, {"method": "likelihood"}),
+        (score_edits, {"limit": 0}),
+        (score_edits, {"limit": 501}),
+        (search_graph, {"max_steps": 0}),
+        (search_graph, {"start_edges": [[1, 2]]}),
+        (next_visit_risks, {"edges": [[]]}),
+        (search_knowledge, {"k": 0}),
+        (search_knowledge, {"k": 51}),
+        (search_knowledge, {"query": ""}),
+        (look_up_code, {"text": ""}),
+        (look_up_code, {"text": "x" * 101}),
+        (look_up_code, {"limit": 51}),
+    ],
+)
+def test_arguments_of_another_type_or_size_are_refused(tool, argument):
+    with pytest.raises(ValidationError) as refused:
+        tool.invoke(INVOCATIONS[tool.name] | argument)
+    assert {fault["loc"][0] for fault in refused.value.errors()} == set(argument)
+
+
+@pytest.mark.parametrize(
+    ("tool", "argument", "said"),
+    [
+        (select_candidates, {"history": ["zaphod"]}, "vocabulary"),
+        (score_graph, {"edges": [["4019", "4019"]]}, "self-loop"),
+        (score_edits, {"edges": [["4019", "5859"], ["5859", "4019"]]}, "cycle"),
+        (search_graph, {"start_edges": [["4019", "486"]]}, "not one of the given diseases"),
+        (search_knowledge, {"query": "  "}, "empty"),
+        (score_graph, {"store": "/nowhere"}, "iikea records fit"),
+    ],
+)
+def test_what_the_engine_refuses_is_an_input_error(tool, argument, said):
+    with pytest.raises(InputError, match=said):
+        tool.invoke(INVOCATIONS[tool.name] | argument)
+
+
+@given(graphs, methods)
+@settings(max_examples=15)
+def test_the_gain_of_an_edit_is_the_difference_of_the_scores(edges, method):
+    before = score(edges, method)["score"]
+    for edit in edits(edges, method)[::4]:
+        after = score(applied(edit, edges), method)
+        assert edit["gain"] == pytest.approx(after["score"] - before, abs=1e-6)
+        assert edit["gain_per_patient"] == pytest.approx(edit["gain"] / after["n_patients"])
+
+
+@given(graphs)
+@settings(max_examples=15)
+def test_every_edit_keeps_the_graph_acyclic_best_first_and_within_its_limit(edges):
+    found = edits(edges, max_parents=2)
+    for edit in found:
+        after = CausalGraph(NODES, applied(edit, edges))
+        grown = {"add": edit["effect"], "remove": None, "reverse": edit["cause"]}[edit["kind"]]
+        assert grown is None or len(after.parents(grown)) <= 2
+        assert ([edit["cause"], edit["effect"]] in edges) == (edit["kind"] != "add")
+    assert all(one["gain"] >= other["gain"] for one, other in pairwise(found))
+    assert edits(edges, max_parents=2, limit=3) == found[:3]
+
+
+@given(graphs, methods)
+@settings(max_examples=10)
+def test_the_search_never_lowers_the_score_and_ends_where_no_edit_improves(start, method):
+    found = search_graph.invoke({"start_edges": start, "method": method, **CASE})["edges"]
+    CausalGraph(NODES, found)
+    assert score(found, method)["score"] >= score(start, method)["score"] - 1e-6
+    assert all(edit["gain"] <= 1e-6 for edit in edits(found, method))
+
+
+def test_no_edge_runs_from_a_candidate_to_the_history_unless_time_says_so():
+    def backward(had):
+        found = edits([], history=had)
+        return {
+            (e["cause"], e["effect"]) for e in found if e["cause"] not in HISTORY and e["effect"] in HISTORY
+        }
+
+    free, tiered = backward(NODES), backward(HISTORY)
+    directions = {pair: score([list(pair)])["edges"][0]["direction"] for pair in free}
+    assert tiered == {pair for pair in free if directions[pair]["identified"]}
+    assert tiered < free
+
+
+def test_the_search_takes_at_most_the_steps_it_is_given():
+    lengths = [len(search_graph.invoke({"start_edges": [], "max_steps": n, **CASE})["edges"]) for n in (1, 2)]
+    assert lengths == [1, 2]
+
+
+@given(graphs)
+@settings(max_examples=10)
+def test_a_fit_has_every_edge_with_its_strength_within_its_interval_and_its_gain(edges):
+    fitted = score(edges)
+    assert sorted([e["cause"], e["effect"]] for e in fitted["edges"]) == sorted(edges)
+    removals = {(e["cause"], e["effect"]): e["gain"] for e in edits(edges) if e["kind"] == "remove"}
+    for edge in fitted["edges"]:
+        low, high = edge["interval"]
+        assert 0 <= low <= edge["strength"] <= high <= 1
+        assert edge["gain"] == pytest.approx(-removals[edge["cause"], edge["effect"]], abs=1e-6)
+    assert fitted["log_likelihood"] >= fitted["empty_log_likelihood"] - 1e-6
+
+
+@given(
+    st.lists(st.sampled_from(NODES), min_size=1, unique=True),
+    st.sampled_from(["noisy_or", "any", "all", "top_k"]),
+)
+@settings(max_examples=15)
+def test_candidates_are_new_known_ranked_and_capped(history, mode):
+    found = select_candidates.invoke({"history": history, "mode": mode, "limit": 7})["candidates"]
+    codes = [candidate["code"] for candidate in found]
+    assert len(set(codes)) == len(codes) <= 7
+    assert not set(codes) & set(history)
+    assert set(codes) <= set(resources.open_dataset().vocabulary.keys)
+    assert all(one["score"] >= other["score"] for one, other in pairwise(found))
+
+
+@given(graphs, st.lists(st.sampled_from(NODES), min_size=1, unique=True))
+@settings(max_examples=15)
+def test_the_parts_of_a_risk_multiply_up_and_name_the_causes_that_the_patient_has(edges, history):
+    risks = next_visit_risks.invoke({"edges": edges, "nodes": NODES, "history": history})["risks"]
+    assert {risk["code"] for risk in risks} == set(NODES)
+    assert all(one["probability"] >= other["probability"] for one, other in pairwise(risks))
+    for risk in risks:
+        absent = prod(1 - part["value"] for part in risk["parts"])
+        assert risk["probability"] == pytest.approx(1 - absent, abs=1e-9)
+        assert 0 <= risk["low"] <= risk["probability"] <= risk["high"] <= 1
+        assert (risk["kind"] == "recurrence") == (risk["code"] in history)
+        causes = {part["cause"] for part in risk["parts"] if part["name"] == "cause"}
+        acting = {a for a, b in edges if b == risk["code"] and a in history}
+        assert causes == (set() if risk["code"] in history else acting)
+
+
+@given(st.text(max_size=60).filter(str.strip), st.integers(1, 50))
+@settings(max_examples=15)
+def test_a_search_of_the_library_gives_k_ranked_passages(query, k):
+    found = search_knowledge.invoke({"query": query, "k": k})["passages"]
+    assert len({passage["id"] for passage in found}) == len(found) == k
+    assert all(one["score"] >= other["score"] for one, other in pairwise(found))
+    assert all(passage["source"] and passage["text"] for passage in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("4019", ["4019"]),
+        ("401.9", ["4019"]),
+        (" 401.9 ", ["4019"]),
+        ("ICD9CM:401.9", ["4019"]),
+        ("icd9:4019", ["4019"]),
+        ("stage RENAL", ["5856"]),
+        ("zaphod", []),
+        ("999.99", []),
+        ("  ", []),
+    ],
+)
+def test_a_code_is_looked_up_by_spelling_or_words(text, keys):
+    assert [code["key"] for code in look_up_code.invoke({"text": text})["codes"]] == keys
+
+
+@given(
+    st.lists(st.sampled_from(["kidney", "disease", "acute", "un", "heart"]), min_size=1, max_size=3),
+    st.integers(1, 9),
+)
+@settings(max_examples=15)
+def test_words_find_the_codes_whose_names_hold_them_all(words, limit):
+    found = look_up_code.invoke({"text": " ".join(words), "limit": limit})["codes"]
+    concepts = resources.open_dataset().vocabulary.concepts
+    fitting = [c.code for c in concepts if all(word in c.display.lower() for word in words)]
+    assert [code["code"] for code in found] == fitting[:limit]
+
+
+def test_the_names_in_a_vocabulary_lead_back_to_their_codes():
+    vocabulary = resources.open_dataset().vocabulary
+    for key in vocabulary.keys:
+        shown = vocabulary.concept(key)
+        by_name = look_up_code.invoke({"text": shown.display[:100], "limit": 50})["codes"]
+        assert key in {code["key"] for code in by_name}
+        assert look_up_code.invoke({"text": shown.dotted})["codes"][0]["display"] == shown.display

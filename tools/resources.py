@@ -1,0 +1,87 @@
+"""What the tools work on, opened once a process: data sets, their diagnosis matrices, libraries."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tools.safety.errors import InputError
+
+if TYPE_CHECKING:
+    from tools.causal.dataset import ClinicalDataset
+    from tools.causal.matrix import DiagnosisMatrix
+    from tools.knowledge.library import KnowledgeLibrary
+
+DATA = Path(__file__).parents[1] / "data"
+DEMO_RECORDS = DATA / "demo" / "cohort.csv.gz"
+DEMO_LIBRARY = DATA / "knowledge"
+
+
+def open_dataset(store: str = "") -> "ClinicalDataset":
+    """The clinical dataset of a store folder; of the demo cohort when `store` is empty.
+
+    Raises:
+        InputError: no such store, or a broken one.
+    """
+    if not store:
+        _refuse_missing(DEMO_RECORDS)
+        return _demo_dataset(DEMO_RECORDS)
+    folder = Path(store).resolve()
+    manifest = folder / "manifest.json"
+    stamp = manifest.stat().st_mtime_ns if manifest.is_file() else 0
+    return _dataset(folder, stamp)
+
+
+@lru_cache(maxsize=4)
+def _dataset(folder: Path, stamp: int) -> "ClinicalDataset":
+    from tools.causal.dataset import ClinicalDataset
+
+    return ClinicalDataset.open(folder)
+
+
+@lru_cache(maxsize=1)
+def _demo_dataset(records: Path) -> "ClinicalDataset":
+    from tools.causal.dataset import ClinicalDataset
+    from tools.records.read import read_cohort
+
+    return ClinicalDataset.build(read_cohort(records))
+
+
+def open_matrix(store: str, nodes: tuple[str, ...]) -> "DiagnosisMatrix":
+    """The diagnosis matrix of some diseases of a store; the last few are kept."""
+    return _matrix(open_dataset(store), nodes)
+
+
+@lru_cache(maxsize=8)
+def _matrix(dataset: "ClinicalDataset", nodes: tuple[str, ...]) -> "DiagnosisMatrix":
+    return dataset.matrix(nodes)
+
+
+def open_library(folder: str = "") -> "KnowledgeLibrary":
+    """The knowledge library of a folder; the demo library when `folder` is empty.
+
+    Raises:
+        InputError: no such folder, or a document that breaks a rule.
+    """
+    if not folder:
+        _refuse_missing(DEMO_LIBRARY)
+    path = Path(folder).resolve() if folder else DEMO_LIBRARY
+    return _library(path, _stamp(path))
+
+
+@lru_cache(maxsize=4)
+def _library(folder: Path, stamp: int) -> "KnowledgeLibrary":
+    from tools.knowledge.library import KnowledgeLibrary
+
+    return KnowledgeLibrary.open(folder)
+
+
+def _stamp(folder: Path) -> int:
+    """Differs whenever a document or the manifest is added, removed or written."""
+    files = sorted([*folder.rglob("*.md"), *folder.glob("*.json")])
+    return hash(tuple((file, (found := file.lstat()).st_mtime_ns, found.st_size) for file in files))
+
+
+def _refuse_missing(path: Path) -> None:
+    if not path.exists():
+        rule = f"{path.name} is not beside the code; install with `pip install -e .` from a checkout"
+        raise InputError("demo data", rule)
