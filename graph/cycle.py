@@ -1,0 +1,114 @@
+"""The propose-fit-amend cycle, written once: when it stops, and how it is wired.
+
+    propose -> fit -> amend -> fit -> ... -> done
+
+A hypothesis is any JSON object; the graph that uses the cycle says how a hypothesis is fitted and how far two
+are apart, and keeps one `Trial` for each fitted hypothesis.
+"""
+
+from collections.abc import Callable, Sequence
+from operator import add
+from typing import Annotated, Any, Literal
+
+from langgraph.graph import StateGraph
+from typing_extensions import TypedDict
+
+StopReason = Literal["unchanged", "limit", "seen", "budget"]
+
+
+class Trial(TypedDict):
+    """One fitted hypothesis.
+
+    Attributes:
+        iteration: 0 for the first proposal.
+        hypothesis: what was fitted.
+        fingerprint: equal for equal hypotheses.
+        score: the accepted score, higher is better.
+        change: distance to the previous hypothesis, None for the first.
+        fit: what the instrument reported.
+    """
+
+    iteration: int
+    hypothesis: dict[str, Any]
+    fingerprint: str
+    score: float
+    change: float | None
+    fit: dict[str, Any]
+
+
+class CycleLimits(TypedDict):
+    """When to stop.
+
+    Attributes:
+        max_iterations: amendments at most.
+        change_threshold: stop when a hypothesis changed less than this share.
+        max_calls: model requests of the whole run.
+        reserve: requests that must be left for what follows the cycle.
+    """
+
+    max_iterations: int
+    change_threshold: float
+    max_calls: int
+    reserve: int
+
+
+class CycleState(TypedDict, total=False):
+    """The slice of a graph's state that the cycle reads and writes."""
+
+    hypothesis: dict[str, Any]
+    trials: Annotated[list[Trial], add]
+    limits: CycleLimits
+    calls: Annotated[int, add]
+
+
+def stop_reason(trials: Sequence[Trial], limits: CycleLimits, calls: int) -> StopReason | None:
+    """Why the cycle must stop after its latest trial, or None to go on.
+
+    In this order: the hypothesis hardly changed; it came back from earlier; the iterations are used up;
+    too few model requests are left to amend and still finish.
+    """
+    latest = trials[-1]
+    if latest["change"] is not None and latest["change"] < limits["change_threshold"]:
+        return "unchanged"
+    if any(trial["fingerprint"] == latest["fingerprint"] for trial in trials[:-1]):
+        return "seen"
+    if latest["iteration"] >= limits["max_iterations"]:
+        return "limit"
+    if calls + limits["reserve"] >= limits["max_calls"]:
+        return "budget"
+    return None
+
+
+def chosen_trial(trials: Sequence[Trial], select: Literal["best", "last"] = "best") -> Trial:
+    """The trial that the cycle returns: the best by score (the earliest of equals), or the last."""
+    return trials[-1] if select == "last" else max(trials, key=lambda trial: trial["score"])
+
+
+def add_cycle(
+    builder: StateGraph[Any, Any, Any, Any],
+    *,
+    propose: Callable[..., Any],
+    fit: Callable[..., Any],
+    amend: Callable[..., Any],
+    done: str,
+) -> None:
+    """Adds the nodes `propose`, `fit`, `amend` and the conditional edge that makes them a cycle.
+
+    Args:
+        builder: the graph; something must lead to `propose`.
+        propose: returns `hypothesis`.
+        fit: returns one new trial in `trials`.
+        amend: returns `hypothesis`.
+        done: name of the node to go to when the cycle stops.
+    """
+
+    def gate(state: CycleState) -> str:
+        reason = stop_reason(state["trials"], state["limits"], state.get("calls", 0))
+        return "amend" if reason is None else done
+
+    builder.add_node("propose", propose)
+    builder.add_node("fit", fit)
+    builder.add_node("amend", amend)
+    builder.add_edge("propose", "fit")
+    builder.add_conditional_edges("fit", gate, ["amend", done])
+    builder.add_edge("amend", "fit")

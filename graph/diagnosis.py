@@ -1,0 +1,114 @@
+"""The `diagnosis` graph: from a patient's history to ranked next diagnoses and the causal graph behind.
+
+prepare -> select -> query -> retrieve -> read (one a passage) -> gather
+        -> propose -> fit <-> amend -> settle -> decide -> review -> conclude
+"""
+
+from typing import Any, Literal
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+from langgraph.types import Send
+
+from agents import conclusion, decision, discovery, intake, knowledge
+from agents.settings import Settings
+from graph.context import DiagnosisContext
+from graph.cycle import CycleLimits, add_cycle, chosen_trial, stop_reason
+from graph.review import review
+from graph.state import DiagnosisInput, DiagnosisOutput, DiagnosisState
+from tools.safety.tracing import refuse_open_tracing
+
+_DECISION_CALLS = 3
+_AMENDMENT_CALLS = 3
+
+
+def prepare(state: DiagnosisInput, runtime: Runtime[DiagnosisContext]) -> dict[str, Any]:
+    """Copies every gate and limit into the state, where a resumed run finds them, and admits the history."""
+    context = runtime.context or DiagnosisContext()
+    settings = Settings.model_validate(context.model_dump()).model_dump(mode="json")
+    limits = CycleLimits(
+        max_iterations=context.max_iterations,
+        change_threshold=context.change_threshold,
+        max_calls=context.max_calls,
+        reserve=_DECISION_CALLS + _AMENDMENT_CALLS,
+    )
+    admitted = intake.admit({**state, "settings": settings})
+    gates = {"settings": settings, "limits": limits, "review": context.review, "select": context.select}
+    return gates | admitted
+
+
+def settle(state: DiagnosisState) -> dict[str, Any]:
+    """Takes the graph that the cycle returns."""
+    chosen = chosen_trial(state["trials"], "last" if state["select"] == "last" else "best")
+    return {"graph": chosen["fit"]}
+
+
+def conclude(state: DiagnosisState) -> dict[str, Any]:
+    """Puts the result together."""
+    trials = state.get("trials")
+    stopped = stop_reason(trials, state["limits"], state.get("calls", 0)) if trials else None
+    return conclusion.conclude(state, stopped)  # type: ignore[arg-type]
+
+
+def _after_prepare(state: DiagnosisState) -> Literal["select", "conclude"]:
+    return "conclude" if state.get("refusal") else "select"
+
+
+def _after_select(state: DiagnosisState) -> Literal["query", "propose", "decide"]:
+    return _after_gather(state) if state["settings"]["without_knowledge"] else "query"
+
+
+def _after_gather(state: DiagnosisState) -> Literal["propose", "decide"]:
+    return "decide" if state["settings"]["without_causal"] else "propose"
+
+
+def _fan_out(state: DiagnosisState) -> list[Send] | Literal["gather"]:
+    shared = {"diseases": state["diseases"], "settings": state["settings"]}
+    used = state.get("calls", 0)
+    return [
+        Send("read", {"passage": passage, "order": order, "calls": used + order, **shared})
+        for order, passage in enumerate(state["passages"])
+    ] or "gather"
+
+
+def build() -> StateGraph[DiagnosisState, DiagnosisContext, DiagnosisInput, DiagnosisOutput]:
+    """The graph before compilation, for callers that bring a checkpointer.
+
+    Raises:
+        InputError: tracing to an outside service is on and would carry patient data.
+    """
+    refuse_open_tracing()
+    builder = StateGraph(
+        DiagnosisState,
+        context_schema=DiagnosisContext,
+        input_schema=DiagnosisInput,
+        output_schema=DiagnosisOutput,
+    )
+    builder.add_node("prepare", prepare)
+    builder.add_node("select", intake.select)
+    builder.add_node("query", knowledge.write_query)
+    builder.add_node("retrieve", knowledge.retrieve)
+    builder.add_node("read", knowledge.read)
+    builder.add_node("gather", knowledge.gather)
+    add_cycle(builder, propose=discovery.propose, fit=discovery.fit, amend=discovery.amend, done="settle")
+    builder.add_node("settle", settle)
+    builder.add_node("decide", decision.decide)
+    builder.add_node("review", review)
+    builder.add_node("conclude", conclude)
+    builder.add_edge(START, "prepare")
+    builder.add_conditional_edges("prepare", _after_prepare)
+    builder.add_conditional_edges("select", _after_select)
+    builder.add_edge("query", "retrieve")
+    builder.add_conditional_edges("retrieve", _fan_out, ["read", "gather"])
+    builder.add_edge("read", "gather")
+    builder.add_conditional_edges("gather", _after_gather)
+    builder.add_edge("settle", "decide")
+    builder.add_edge("decide", "review")
+    builder.add_edge("conclude", END)
+    return builder
+
+
+Diagnosis = CompiledStateGraph[DiagnosisState, DiagnosisContext, DiagnosisInput, DiagnosisOutput]
+
+graph: Diagnosis = build().compile(name="diagnosis")

@@ -1,0 +1,66 @@
+"""Typed states of the graphs. Everything in them is JSON: arrays stay behind a path, models are dumped."""
+
+from operator import add
+from typing import Annotated, Any
+
+from typing_extensions import TypedDict
+
+from graph.cycle import CycleState
+
+
+class DiagnosisInput(TypedDict, total=False):
+    """What a caller gives.
+
+    Attributes:
+        history: the patient's visits, oldest first, each a list of codes in any known spelling.
+        comment: what the clinician wants looked at, or empty.
+    """
+
+    history: list[list[str]]
+    comment: str
+
+
+class DiagnosisOutput(TypedDict, total=False):
+    """What a caller gets: one `tools.reporting.result.DiagnosisResult` as JSON."""
+
+    result: dict[str, Any]
+
+
+class DiagnosisState(DiagnosisInput, DiagnosisOutput, CycleState, total=False):
+    """The whole state of a diagnosis run.
+
+    Attributes:
+        settings: `agents.settings.Settings` of this run, so that resuming keeps them.
+        review: whether a person must approve the result.
+        select: which graph of the cycle counts, `best` or `last`.
+        visits: admitted history, vocabulary keys.
+        diseases: every disease of the case by key.
+        candidates: diseases that may come next, best first.
+        query: what was searched for.
+        knowledge: which library was searched, its version and embedding.
+        passages: what the search found, best first.
+        readings: what each passage was read as.
+        findings: admitted findings of all readings, in the order of the passages.
+        risks: the records' probability for each disease.
+        graph: the graph the cycle returned, fitted.
+        decision: predictions and explanation.
+        refusal: why there is no prediction.
+        notices: what was capped, left out or refused on the way.
+    """
+
+    settings: dict[str, Any]
+    review: bool
+    select: str
+    visits: list[list[str]]
+    diseases: dict[str, dict[str, Any]]
+    candidates: list[dict[str, Any]]
+    query: str
+    knowledge: dict[str, str]
+    passages: list[dict[str, Any]]
+    readings: Annotated[list[dict[str, Any]], add]
+    findings: list[dict[str, Any]]
+    risks: list[dict[str, Any]]
+    graph: dict[str, Any]
+    decision: dict[str, Any]
+    refusal: dict[str, str]
+    notices: Annotated[list[str], add]

@@ -1,0 +1,229 @@
+"""The diagnosis graph end to end on the demo cohort, with no key."""
+
+import json
+
+import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command
+
+from graph.context import DiagnosisContext
+from graph.diagnosis import build, graph
+from tools.reporting.result import DiagnosisResult
+from tools.safety.errors import BudgetExceeded, InputError
+
+HISTORY = [["4019", "25000"], ["5859"]]
+SMALL = {"max_candidates": 10, "passages": 3}
+
+
+def run(history=None, comment="", **context):
+    given = {"history": HISTORY if history is None else history, "comment": comment}
+    return DiagnosisResult.model_validate(graph.invoke(given, context=SMALL | context)["result"])
+
+
+@pytest.fixture(scope="module")
+def result():
+    return run()
+
+
+def test_predictions_are_ranked_and_within_the_case(result):
+    probabilities = [p.probability for p in result.predictions]
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert [p.rank for p in result.predictions] == list(range(1, len(probabilities) + 1))
+    case = {node.code for node in result.graph.nodes}
+    assert {p.code for p in result.predictions} <= case
+    assert len({p.code for p in result.predictions}) == len(result.predictions)
+
+
+def test_every_probability_is_the_noisy_or_of_its_parts(result):
+    for prediction in result.predictions:
+        absent = 1.0
+        for part in prediction.parts:
+            absent *= 1 - part.value
+        assert prediction.probability == pytest.approx(1 - absent, abs=1e-9)
+        low, high = prediction.interval
+        assert low <= prediction.probability <= high
+
+
+def test_every_path_runs_along_edges_from_the_history(result):
+    edges = {(edge.cause, edge.effect) for edge in result.graph.edges}
+    had = {code for visit in result.history for code in visit}
+    assert any(p.path for p in result.predictions)
+    for prediction in result.predictions:
+        if prediction.path:
+            assert prediction.path[0] in had
+            assert prediction.path[-1] == prediction.code
+            assert set(zip(prediction.path, prediction.path[1:], strict=False)) <= edges
+
+
+def test_only_retrieved_passages_are_cited_and_every_quote_is_in_its_passage(result):
+    texts = {passage.id: passage.text for passage in result.knowledge.passages}
+    assert result.knowledge.findings
+    for finding in result.knowledge.findings:
+        assert finding.quote in texts[finding.passage]
+    cited = {i for p in result.predictions for i in p.evidence}
+    cited |= {i for edge in result.graph.edges for i in edge.evidence}
+    assert cited <= set(texts)
+
+
+def test_the_loop_returns_its_best_graph_and_says_why_it_stopped(result):
+    best = max(result.scores, key=lambda score: score.accepted_score)
+    assert len(result.graph.edges) == best.n_edges
+    assert result.stopped == "unchanged"
+    assert result.iterations == len(result.scores) >= 2
+    assert result.scores[-1].accepted_score >= result.scores[0].accepted_score
+
+
+def test_a_comment_puts_what_it_asks_about_first_and_changes_no_probability(result):
+    focused = run(comment="mostly concerned about the kidneys", top_k=100)
+    everything = {p.code: p.probability for p in run(top_k=100).predictions}
+    kidney = ("kidney", "renal")
+    asked = [any(word in p.display.lower() for word in kidney) for p in focused.predictions]
+    assert asked[0]
+    assert asked == sorted(asked, reverse=True)
+    assert all(everything[p.code] == p.probability for p in focused.predictions)
+
+
+def test_a_negated_comment_asks_about_nothing(result):
+    assert [p.code for p in run(comment="not worried about the kidneys").predictions] == [
+        p.code for p in result.predictions
+    ]
+
+
+def test_ablations_leave_their_part_out():
+    without_causal = run(without_causal=True)
+    assert without_causal.graph.edges == ()
+    assert without_causal.stopped is None
+    assert without_causal.predictions
+    without_knowledge = run(without_knowledge=True)
+    assert without_knowledge.knowledge is None
+    assert without_knowledge.graph.edges
+    assert run(without_knowledge=True, without_causal=True).predictions
+
+
+def test_select_last_returns_the_last_graph():
+    last = run(select="last", max_iterations=1)
+    assert len(last.graph.edges) == last.scores[-1].n_edges
+
+
+@pytest.mark.parametrize(("limit", "stopped"), [(0, "limit"), (1, "limit")])
+def test_the_iteration_limit_holds(limit, stopped):
+    result = run(max_iterations=limit, change_threshold=0.0)
+    assert (result.stopped, result.iterations) == (stopped, limit + 1)
+
+
+def test_the_budget_ends_the_loop_in_time_to_decide():
+    result = run(max_calls=11)
+    assert result.stopped == "budget"
+    assert result.predictions
+    assert result.calls <= 11
+
+
+def test_a_budget_too_small_to_finish_is_an_error():
+    with pytest.raises(BudgetExceeded):
+        run(max_calls=2)
+
+
+@pytest.mark.parametrize("history", [[], [["99999"]], [["00100"], ["99999"]]])
+def test_without_a_known_code_there_is_a_refusal_not_a_prediction(history):
+    result = run(history=history)
+    assert result.refusal.kind == "not enough history"
+    assert result.predictions == ()
+
+
+def test_a_visit_without_codes_is_refused_by_place():
+    with pytest.raises(InputError, match="visit 2: no code"):
+        run(history=[["4019"], []])
+
+
+def test_an_unknown_code_beside_a_known_one_is_said():
+    result = run(history=[["4019", "99999"]])
+    assert result.predictions
+    assert any("1 code" in notice for notice in result.notices)
+
+
+def test_a_malformed_code_is_refused_by_place():
+    with pytest.raises(InputError, match="visit 2, code 1"):
+        run(history=[["4019"], ["high blood pressure"]])
+
+
+def test_five_hundred_codes_are_capped_with_a_notice():
+    from tools import resources
+
+    keys = resources.open_dataset().vocabulary.keys
+    result = run(history=[list(keys)], max_history=20)
+    assert sum(node.role == "history" for node in result.graph.nodes) == 20
+    assert any("20 most recent" in notice for notice in result.notices)
+
+
+def reviewed():
+    app = build().compile(checkpointer=InMemorySaver())
+    config = {"configurable": {"thread_id": "t"}}
+    given = {"history": HISTORY, "comment": ""}
+    stopped = app.invoke(given, config, context=SMALL | {"review": True})
+    return app, config, stopped
+
+
+def test_review_waits_for_a_person_and_survives_a_resume_without_context():
+    app, config, stopped = reviewed()
+    request = stopped["__interrupt__"][0].value
+    assert request["review_configs"][0]["allowed_decisions"] == ["approve", "edit", "reject"]
+    done = app.invoke(Command(resume={"decisions": [{"type": "approve"}]}), config)
+    assert DiagnosisResult.model_validate(done["result"]).predictions
+
+
+def test_review_can_reject_with_a_reason():
+    app, config, _ = reviewed()
+    decision = {"type": "reject", "message": "wrong patient"}
+    done = app.invoke(Command(resume={"decisions": [decision]}), config)
+    refusal = DiagnosisResult.model_validate(done["result"]).refusal
+    assert (refusal.kind, refusal.reason) == ("rejected in review", "wrong patient")
+
+
+def test_review_can_decide_again_with_a_comment():
+    app, config, stopped = reviewed()
+    action = stopped["__interrupt__"][0].value["action_requests"][0]
+    edit = {"name": action["name"], "args": {"comment": "kidneys"}}
+    again = app.invoke(Command(resume={"decisions": [{"type": "edit", "edited_action": edit}]}), config)
+    assert "__interrupt__" in again
+    done = app.invoke(Command(resume={"decisions": [{"type": "approve"}]}), config)
+    result = DiagnosisResult.model_validate(done["result"])
+    assert result.comment == "kidneys"
+    assert "comment asks" in result.predictions[0].reason
+
+
+def test_a_malformed_resume_is_asked_again_and_can_be_mended():
+    app, config, _ = reviewed()
+    again = app.invoke(Command(resume={"yes": True}), config)
+    description = again["__interrupt__"][0].value["action_requests"][0]["description"]
+    assert description.startswith("Not a decision (decisions)")
+    done = app.invoke(Command(resume={"decisions": [{"type": "approve"}]}), config)
+    assert done["result"]["predictions"]
+
+
+def test_the_state_is_json(result):
+    app = build().compile(checkpointer=InMemorySaver())
+    config = {"configurable": {"thread_id": "json"}}
+    app.invoke({"history": HISTORY}, config, context=SMALL)
+    values = app.get_state(config).values
+    assert json.loads(json.dumps(values)) == values
+
+
+def test_the_drawing_shows_the_cycle_and_the_fan_out():
+    edges = {(e.source, e.target) for e in graph.get_graph(xray=True).edges}
+    assert {("fit", "amend"), ("amend", "fit"), ("fit", "settle")} <= edges
+    assert {("retrieve", "read"), ("read", "gather")} <= edges
+
+
+def test_settings_say_which_nodes_read_them():
+    nodes = set(graph.nodes)
+    for name, field in DiagnosisContext.model_json_schema()["properties"].items():
+        assert set(field["langgraph_nodes"]) <= nodes, name
+
+
+def test_tracing_that_would_carry_patients_away_is_refused(monkeypatch):
+    monkeypatch.setenv("LANGSMITH_TRACING", "true")
+    with pytest.raises(InputError, match="LANGSMITH_TRACING"):
+        build()
+    monkeypatch.setenv("LANGSMITH_HIDE_INPUTS", "true")
+    monkeypatch.setenv("LANGSMITH_HIDE_OUTPUTS", "true")
+    build()
