@@ -1,0 +1,134 @@
+"""The command line, `iikea`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app import commands
+from app.console import errors_as_exit_codes
+
+app = typer.Typer(
+    name="iikea",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Causal reasoning over health records by agents that show their work.\n\n"
+    "Start with [bold]iikea demo[/]. With your own records: [bold]iikea records check[/], "
+    "[bold]iikea records fit[/], then [bold]iikea predict[/].\n\n"
+    "Exit codes: 0 done, 2 bad input, 3 model service, 4 budget.",
+)
+records = typer.Typer(no_args_is_help=True, help="Look at records, and fit a data set from them.")
+app.add_typer(records, name="records")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
+Format = Annotated[
+    str | None, typer.Option("--format", help="mimic3, mimic4, csv or diabetes130. Guessed when left out.")
+]
+System = Annotated[
+    str | None,
+    typer.Option("--system", help="Code system of a CSV without a `system` column: ICD9CM or ICD10CM."),
+]
+Records = Annotated[Path, typer.Argument(help="File or folder of records.")]
+Model = Annotated[
+    str,
+    typer.Option(
+        help="`statistical` (no key, no network), or provider:model such as openai:gpt-4o-mini. "
+        "OPENAI_API_KEY and OPENAI_BASE_URL are honoured.",
+    ),
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of every random draw.")]
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the HTML report; made if missing.")] = Path(
+        "demo-report"
+    ),
+    model: Model = "statistical",
+    as_json: Json = False,
+) -> None:
+    """Predict the next diagnoses of a simulated patient, and write the report."""
+    with errors_as_exit_codes(as_json):
+        commands.demo(out, model, as_json)
+
+
+@records.command("check")
+def check(path: Records, format: Format = None, system: System = None, as_json: Json = False) -> None:  # noqa: A002
+    """Say what records hold: patients, visits, code systems, share of codes named, faults by row."""
+    with errors_as_exit_codes(as_json):
+        commands.check(path, format, system, as_json)
+
+
+@records.command("fit")
+def fit(
+    path: Records,
+    store: Annotated[Path, typer.Option("--store", help="Folder to write the data set to.")],
+    format: Format = None,  # noqa: A002
+    system: System = None,
+    as_json: Json = False,
+) -> None:
+    """Count transitions and diagnoses of all patients into a store that predictions use."""
+    with errors_as_exit_codes(as_json):
+        commands.fit(path, store, format, system, as_json)
+
+
+@app.command()
+def predict(
+    store: Annotated[
+        Path | None,
+        typer.Option("--store", help="Data set made by `records fit`. Left out: the demo cohort."),
+    ] = None,
+    patient: Annotated[str | None, typer.Option("--patient", help="Patient id in --records.")] = None,
+    records: Annotated[Path | None, typer.Option("--records", help="Records that hold the patient.")] = None,
+    visits: Annotated[
+        int | None, typer.Option("--visits", min=1, help="Use only the patient's first N visits.")
+    ] = None,
+    history: Annotated[
+        str | None,
+        typer.Option("--history", help='Codes by visit, oldest first: "250.00 401.9; 428.0".'),
+    ] = None,
+    comment: Annotated[str, typer.Option("--comment", help="What you want looked at first.")] = "",
+    library: Annotated[
+        Path | None, typer.Option("--library", help="Folder of documents. Left out: the demo library.")
+    ] = None,
+    model: Model = "statistical",
+    text_answers: Annotated[
+        bool,
+        typer.Option("--text-answers", help="For models without tool calling: answers as plain JSON text."),
+    ] = False,
+    top_k: Annotated[int, typer.Option("--top-k", min=1, max=100, help="Predictions.")] = 10,
+    max_iterations: Annotated[int, typer.Option(min=0, max=50, help="Amendments of the graph at most.")] = 5,
+    max_calls: Annotated[int, typer.Option(min=1, help="Model requests at most.")] = 60,
+    without_knowledge: Annotated[bool, typer.Option(help="Ablation: read nothing.")] = False,
+    without_causal: Annotated[bool, typer.Option(help="Ablation: no causal graph.")] = False,
+    seed: Seed = 0,
+    format: Format = None,  # noqa: A002
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write a self-contained HTML report.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Predict a patient's next diagnoses, with the causal graph, reasons and sources behind them."""
+    settings: dict[str, Any] = {
+        "model": model,
+        "answer_form": "text" if text_answers else "tool",
+        "store": str(store or ""),
+        "library": str(library or ""),
+        "top_k": top_k,
+        "max_iterations": max_iterations,
+        "max_calls": max_calls,
+        "without_knowledge": without_knowledge,
+        "without_causal": without_causal,
+        "seed": seed,
+    }
+    with errors_as_exit_codes(as_json):
+        asked = commands.Asked(history, patient, records, format, visits)
+        commands.predict(asked, comment, settings, report, as_json)
+
+
+@app.command()
+def doctor(model: Model = "statistical", as_json: Json = False) -> None:
+    """Say what is installed, what is missing, and the command that mends it."""
+    with errors_as_exit_codes(as_json):
+        commands.doctor(model, as_json)

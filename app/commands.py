@@ -1,0 +1,220 @@
+"""What each command of `iikea` does."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from app import console
+from tools.safety.errors import Fault, InputError
+from tools.safety.tracing import refuse_open_tracing
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from tools.records.check import RecordsCheck
+    from tools.records.cohort import Patient
+    from tools.reporting.result import DiagnosisResult
+
+_REFUSED = 2
+_DEMO_VISITS = 4
+_DEMO_CODES = 8
+
+
+class Asked(NamedTuple):
+    """Whose next visit is asked for: a history in codes, or a patient of some records."""
+
+    history: str | None = None
+    patient: str | None = None
+    records: Path | None = None
+    format: str | None = None
+    visits: int | None = None
+
+
+def predict(asked: Asked, comment: str, settings: dict[str, Any], report: Path | None, as_json: bool) -> None:
+    """Predicts, prints, and writes the report; a refusal ends with exit code 2."""
+    refuse_open_tracing()
+    _finish(_predicted(_visits(asked), comment, settings), report, as_json)
+
+
+def demo(out: Path, model: str, as_json: bool) -> None:
+    """Predicts for a patient of the demo cohort who is left out of the fitted data set."""
+    from tools import resources
+    from tools.causal.dataset import ClinicalDataset
+    from tools.records.read import read_cohort
+
+    refuse_open_tracing()
+    out.mkdir(parents=True, exist_ok=True)
+    cohort = read_cohort(resources.DEMO_RECORDS)
+    patient = next(p for p in cohort if len(p.visits) >= _DEMO_VISITS and len(_codes(p)) >= _DEMO_CODES)
+    others = [row for row, id_ in enumerate(cohort.patient_ids) if id_ != patient.id]
+    store = out / "store"
+    ClinicalDataset.build(cohort.subset(others)).save(store)
+    history = [list(visit.codes) for visit in patient.visits[:-1]]
+    result = _predicted(history, "", {"model": model, "store": str(store)})
+    report = out / "report.html"
+    _finish(result, report, as_json)
+    if not as_json:
+        came = ", ".join(sorted(cohort.vocabulary.concept(key).display for key in patient.visits[-1].codes))
+        console.out.print(f"\nWhat the patient's last visit, kept from the model, did carry: {came}.")
+        console.out.print(f"[bold]Report:[/] {report}. The records are simulated.")
+
+
+def _codes(patient: "Patient") -> set[str]:
+    return {code for visit in patient.visits[:-1] for code in visit.codes}
+
+
+def check(path: Path, format: str | None, system: str | None, as_json: bool) -> None:  # noqa: A002
+    """Prints what records hold; ends with exit code 2 where they have faults."""
+    from tools.records.check import check as check_records
+
+    with _busy("reading records"):
+        found = check_records(path, format, system)
+    if as_json:
+        console.print_json(found.model_dump(mode="json"))
+    else:
+        _show_check(found)
+    if found.fault_count:
+        raise SystemExit(_REFUSED)
+
+
+def fit(path: Path, store: Path, format: str | None, system: str | None, as_json: bool) -> None:  # noqa: A002
+    """Reads records and writes a store."""
+    from tools.causal.dataset import ClinicalDataset
+    from tools.records.read import read_cohort
+
+    with _busy("reading records"):
+        cohort = read_cohort(path, format, system)
+    with _busy("counting"):
+        dataset = ClinicalDataset.build(cohort)
+        dataset.save(store)
+    summary = {
+        "store": str(store),
+        "hash": dataset.hash,
+        "patients": dataset.n_patients,
+        "visits": dataset.n_visits,
+        "transitions": dataset.n_transitions,
+        "codes": len(dataset.vocabulary),
+        "notices": list(cohort.notices),
+    }
+    if as_json:
+        console.print_json(summary)
+        return
+    console.out.print(
+        f"Fitted {summary['patients']:,} patients, {summary['visits']:,} visits, {summary['codes']:,} codes, "
+        f"{summary['transitions']:,} visits with a successor."
+    )
+    for notice in cohort.notices:
+        console.out.print(f"[yellow]notice[/] {console.plain(notice)}")
+    console.out.print(f"Store: {store}. Next: iikea predict --store {store} --history CODES")
+
+
+def doctor(model: str, as_json: bool) -> None:
+    """Prints the findings of a look at the installation."""
+    from app.doctor import examine
+
+    with _busy("looking"):
+        findings = examine(model)
+    if as_json:
+        console.print_json([finding._asdict() for finding in findings])
+    else:
+        from rich.table import Table
+
+        table = Table("", "what", "found", "to mend it")
+        for finding in findings:
+            mark = "[green]ok[/]" if finding.ok else "[yellow]--[/]" if finding.optional else "[red]no[/]"
+            table.add_row(mark, finding.what, console.plain(finding.found), console.plain(finding.remedy))
+        console.out.print(table)
+    if any(not finding.ok and not finding.optional for finding in findings):
+        raise SystemExit(1)
+
+
+def _predicted(history: list[list[str]], comment: str, settings: dict[str, Any]) -> "DiagnosisResult":
+    from pydantic import ValidationError
+
+    from app import predicting
+    from graph.context import DiagnosisContext
+
+    try:
+        context = DiagnosisContext(**settings)
+    except ValidationError as error:
+        fault = error.errors(include_input=False)[0]
+        raise InputError(str(fault["loc"][0]), fault["msg"]) from None
+    return predicting.run(history, comment, context)
+
+
+def _finish(result: "DiagnosisResult", report: Path | None, as_json: bool) -> None:
+    from app import predicting
+
+    if report is not None:
+        predicting.write_report(result, report)
+    if as_json:
+        console.print_json(result.model_dump(mode="json"))
+    else:
+        predicting.show(result)
+    if result.refusal:
+        raise SystemExit(_REFUSED)
+
+
+def _visits(asked: Asked) -> list[list[str]]:
+    if asked.history is not None:
+        if asked.patient or asked.records:
+            raise InputError("history", "give --history, or --patient with --records, not both")
+        from tools.records.history import split_history
+
+        return split_history(asked.history)[: asked.visits]
+    if not (asked.patient and asked.records):
+        raise InputError("patient", "say whose: --history CODES, or --patient ID with --records PATH")
+    return _recorded(asked.patient, asked.records, asked.format, asked.visits)
+
+
+def _recorded(patient: str, records: Path, format: str | None, n_visits: int | None) -> list[list[str]]:  # noqa: A002
+    from tools.records.read import read_cohort
+
+    with _busy("reading records"):
+        cohort = read_cohort(records, format)
+    concept = cohort.vocabulary.concept
+    visits = cohort.patient(patient).visits[:n_visits]
+    named = [[f"{concept(key).system}:{concept(key).code}" for key in visit.codes] for visit in visits]
+    return [visit for visit in named if visit]
+
+
+def _busy(what: str) -> Any:  # noqa: ANN401
+    return console.err.status(what) if console.err.is_terminal else _Quiet()
+
+
+class _Quiet:
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+
+def _show_check(found: "RecordsCheck") -> None:
+    console.out.print(_check_table(found))
+    if found.faults:
+        console.out.print(
+            console.fault_table(
+                InputError("records", "", faults=tuple(Fault(f.row, f.column, f.rule) for f in found.faults))
+            )
+        )
+        console.out.print(f"[bold red]{found.fault_count:,} faults[/]: nothing was loaded. Mend them first.")
+    for notice in found.notices:
+        console.out.print(f"[yellow]notice[/] {console.plain(notice)}")
+
+
+def _check_table(found: "RecordsCheck") -> "Table":
+    from rich.table import Table
+
+    table = Table("what", "number", title=f"Records ({found.format})", title_justify="left")
+    table.add_row("patients", f"{found.patients:,}")
+    table.add_row("visits", f"{found.visits:,}")
+    table.add_row("patients with two or more visits", f"{found.multi_visit_patients:,}")
+    table.add_row("codes", f"{found.codes:,}")
+    for system, n_codes in found.systems.items():
+        table.add_row(f"  of {system}", f"{n_codes:,}")
+    table.add_row("diagnosis rows", f"{found.rows:,}")
+    table.add_row("share of rows with a named code", f"{found.share_of_rows_named:.2%}")
+    for source, rows in found.named_by.items():
+        table.add_row(f"  named by {source}", f"{rows:,}")
+    table.add_row("faults", f"{found.fault_count:,}")
+    return table

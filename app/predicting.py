@@ -1,0 +1,183 @@
+"""Runs the diagnosis graph for one patient, with its progress shown, and prints the result."""
+
+from pathlib import Path
+from textwrap import shorten
+from typing import Any, Literal
+
+from rich.box import SIMPLE
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from app.console import err, out, plain
+from graph.context import DiagnosisContext
+from graph.state import DiagnosisInput
+from tools.reporting.result import DiagnosisResult
+from tools.safety.errors import InputError
+
+_ONE_LINE = frozenset({"#", "chance", "95 % interval", "strength", "first", ""})
+_NAME_WIDTH = 44
+_STAGES = {
+    "prepare": "history admitted",
+    "select": "candidates selected",
+    "query": "query written",
+    "retrieve": "passages retrieved",
+    "read": "passage read",
+    "gather": "findings gathered",
+    "propose": "graph proposed",
+    "fit": "graph fitted",
+    "amend": "graph amended",
+    "settle": "best graph taken",
+    "decide": "predictions made",
+    "conclude": "result put together",
+}
+
+
+def run(history: list[list[str]], comment: str, context: DiagnosisContext) -> DiagnosisResult:
+    """One prediction, with a progress line on standard error where that is a terminal."""
+    from graph.diagnosis import graph
+
+    given = DiagnosisInput(history=history, comment=comment)
+    result: dict[str, Any] = {}
+    with _progress() as progress:
+        task = progress.add_task("starting", total=None)
+        for update in graph.stream(given, context=context, stream_mode="updates"):
+            for node, change in update.items():
+                progress.update(task, description=_said(node, change))
+                result = (change or {}).get("result", result)
+    return DiagnosisResult.model_validate(result)
+
+
+def _progress() -> Progress:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+
+
+def _said(node: str, change: dict[str, Any] | None) -> str:
+    said = _STAGES.get(node, node)
+    if node == "fit" and change:
+        trial = change["trials"][0]
+        return f"{said} (iteration {trial['iteration']}, score {trial['score']:.1f})"
+    return said
+
+
+def write_report(result: DiagnosisResult, path: Path) -> None:
+    """The HTML report of a result.
+
+    Raises:
+        InputError: the file's folder does not exist.
+    """
+    from tools.reporting import html
+
+    if not path.parent.is_dir():
+        raise InputError("report", "its folder does not exist; make it first")
+    html.write(result, path)
+
+
+def show(result: DiagnosisResult) -> None:
+    """A result for people."""
+    if result.refusal:
+        out.print(f"[bold]No prediction: {plain(result.refusal.kind)}.[/] {plain(result.refusal.reason)}.")
+        out.print(f"Next step: {plain(result.refusal.next_step)}.")
+    else:
+        out.print(_history(result))
+        out.print(_predictions(result))
+        out.print(_edges(result))
+        out.print(_scores(result))
+        _show_knowledge(result)
+    for notice in result.notices:
+        out.print(f"[yellow]notice[/] {plain(notice)}")
+    out.print(f"[dim]model {result.model}, seed {result.seed}. Not a medical device.[/]")
+
+
+def _name(result: DiagnosisResult, code: str) -> str:
+    disease = result.diseases[code]
+    return f"{disease.dotted} {plain(disease.display)}"
+
+
+def _table(title: str, *headings: str, right: frozenset[str] = frozenset()) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE, pad_edge=False)
+    for heading in headings:
+        justify: Literal["left", "right"] = "right" if heading in right else "left"
+        table.add_column(heading, justify=justify, no_wrap=heading in _ONE_LINE)
+    return table
+
+
+def _history(result: DiagnosisResult) -> Table:
+    table = _table("History", "visit", "diagnoses", right=frozenset({"visit"}))
+    for number, visit in enumerate(result.history, start=1):
+        table.add_row(str(number), "\n".join(_name(result, code) for code in visit))
+    return table
+
+
+def _predictions(result: DiagnosisResult) -> Table:
+    headings = ("#", "chance", "95 % interval", "", "diagnosis, and why")
+    table = _table("Next visit, most likely first", *headings, right=frozenset({"#", "chance"}))
+    for prediction in result.predictions:
+        why = [plain(prediction.reason)]
+        why += [f"Source: {plain(source)}" for source in prediction.evidence]
+        why += [f"Against: {plain(prediction.counter_evidence)}"] if prediction.counter_evidence else []
+        table.add_row(
+            str(prediction.rank),
+            f"{prediction.probability:.1%}",
+            _interval(prediction.interval, "{:.1%}"),
+            "repeat" if prediction.repeat else "new",
+            f"[bold]{_name(result, prediction.code)}[/]\n[dim]" + "\n".join(why) + "[/]",
+        )
+    return table
+
+
+def _interval(interval: tuple[float, float] | None, form: str) -> str:
+    return " to ".join(form.format(end) for end in interval) if interval else ""
+
+
+def _edges(result: DiagnosisResult) -> Table:
+    headings = ("strength", "95 % interval", "first", "cause", "effect")
+    title = "Causal graph, best supported edges first (first: patients with the cause first : effect first)"
+    table = _table(title, *headings, right=frozenset({"strength", "first"}))
+    for edge in sorted(result.graph.edges, key=lambda edge: (-edge.gain, edge.cause, edge.effect)):
+        direction = edge.direction
+        undecided = "" if direction.identified else " [yellow]?[/]"
+        table.add_row(
+            f"{edge.strength:.2f}",
+            _interval(edge.interval, "{:.2f}"),
+            f"{direction.cause_first} : {direction.effect_first}{undecided}",
+            shorten(_name(result, edge.cause), _NAME_WIDTH, placeholder=" …"),
+            shorten(_name(result, edge.effect), _NAME_WIDTH, placeholder=" …"),
+        )
+    return table
+
+
+def _scores(result: DiagnosisResult) -> Table:
+    why = {
+        "unchanged": "the graph no longer changed",
+        "seen": "a graph came back that had been seen",
+        "limit": "the iteration limit was reached",
+        "budget": "the model-call budget was nearly spent",
+        None: "it did not run",
+    }[result.stopped]
+    title = f"Loop: {result.iterations} graphs fitted, stopped because {why} ({result.stopped})"
+    table = Table(
+        "iteration", "score", "log-likelihood", "edges", "change", title=title, title_justify="left"
+    )
+    for score in result.scores:
+        change = "" if score.change is None else f"{score.change:.0%}"
+        table.add_row(
+            str(score.iteration),
+            f"{score.accepted_score:.1f}",
+            f"{score.log_likelihood:.1f}",
+            str(score.n_edges),
+            change,
+        )
+    return table
+
+
+def _show_knowledge(result: DiagnosisResult) -> None:
+    if result.knowledge is None:
+        return
+    knowledge = result.knowledge
+    out.print(f"[bold]Read[/] in {plain(knowledge.library)}, version {knowledge.version[:12]}")
+    said: dict[tuple[str, str], list[str]] = {}
+    for finding in knowledge.findings:
+        said.setdefault((finding.passage, finding.quote), []).append(finding.claim)
+    for (passage, quote), claims in said.items():
+        out.print(f"  “{plain(quote)}” [dim]{plain(passage)}: {plain('; '.join(claims))}[/]")

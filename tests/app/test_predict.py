@@ -1,0 +1,155 @@
+"""`iikea predict`: one object, the same bytes every time, exit codes that tell what went wrong."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.fakes.mind import Mind
+from tests.fakes.model_server import ModelServer
+from tests.fakes.replies import status, text
+
+HISTORY = ("--history", "250.00 401.9; 585.9")
+SMALL = ("--max-iterations", 2, "--top-k", 5)
+
+
+def test_the_object_has_what_is_promised(iikea):
+    result = iikea("predict", *HISTORY, *SMALL, "--json").json
+    prediction, edge, node, score = (
+        result["predictions"][0],
+        result["graph"]["edges"][0],
+        result["graph"]["nodes"][0],
+        result["scores"][0],
+    )
+    assert {
+        "rank",
+        "code",
+        "system",
+        "display",
+        "probability",
+        "repeat",
+        "reason",
+        "path",
+        "evidence",
+    } <= set(prediction)
+    assert {"cause", "effect", "strength", "evidence"} <= set(edge)
+    assert {"code", "display", "role"} <= set(node)
+    assert {"iteration", "method", "accepted_score", "log_likelihood", "n_edges"} <= set(score)
+    assert result["stopped"] in {"unchanged", "limit", "seen", "budget"}
+    assert result["iterations"] == len(result["scores"])
+    assert result["model"] == "statistical"
+    assert result["seed"] == 0
+    assert {"candidates", "knowledge", "versions"} <= set(result)
+    assert len(result["predictions"]) == 5
+
+
+@pytest.mark.parametrize("hash_seed", ["0", "1", "4242"])
+def test_same_input_and_seed_give_the_same_bytes_in_any_process(hash_seed, iikea):
+    here = iikea("predict", *HISTORY, "--seed", 7, "--json")
+    again = iikea("predict", *HISTORY, "--seed", 7, "--json")
+    assert here.out == again.out
+    command = [sys.executable, "-m", "app.main", "predict", *HISTORY, "--seed", "7", "--json"]
+    environment = os.environ | {"PYTHONHASHSEED": hash_seed, "TZ": "Asia/Kolkata", "LC_ALL": "C.UTF-8"}
+    there = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert there.stdout == here.out
+
+
+def test_people_see_names_strengths_the_stop_reason_and_the_disclaimer(iikea):
+    ended = iikea("predict", *HISTORY, *SMALL)
+    for words in (
+        "Unspecified essential hypertension",
+        "Causal graph",
+        "strength",
+        "stopped because",
+        "Not a medical",
+    ):
+        assert words in ended.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--history", "hypertension"), "visit 1, code 1"),
+        (("--patient", "1"), "--records"),
+        (("--history", "401.9", "--patient", "1"), "not both"),
+        (("--history", "401.9", "--store", "/nowhere"), "store"),
+        (("--history", "401.9", "--library", "/nowhere"), "library"),
+        (("--history", "401.9", "--model", "gpt"), "provider:model"),
+        (("--history", "401.9", "--model", "openai:gpt-4o-mini"), "OPENAI_API_KEY"),
+        (("--history", "401.9", "--comment", "x" * 5000), "comment"),
+    ],
+)
+def test_bad_input_ends_with_2_and_says_what_to_mend(arguments, named, iikea):
+    ended = iikea("predict", *arguments, "--json")
+    assert ended.code == 2
+    assert ended.json["error"]["kind"] == "InputError"
+    assert named in ended.json["error"]["message"]
+    spoken = iikea("predict", *arguments)
+    assert spoken.code == 2
+    assert spoken.err.startswith("error")
+    assert "Traceback" not in spoken.out + spoken.err
+
+
+def served(monkeypatch, mind):
+    server = ModelServer(mind)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary")
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    return server
+
+
+def test_a_model_behind_any_openai_compatible_address_answers(iikea, monkeypatch):
+    with served(monkeypatch, Mind()) as server:
+        ended = iikea("predict", *HISTORY, *SMALL, "--model", "openai:scripted", "--json")
+        assert ended.code == 0
+        assert len(server.bodies) == ended.json["calls"]
+    own = iikea("predict", *HISTORY, *SMALL, "--json").json
+    assert [p["code"] for p in ended.json["predictions"]] == [p["code"] for p in own["predictions"]]
+
+
+def test_a_model_without_tool_calling_answers_as_text(iikea, monkeypatch):
+    with served(monkeypatch, Mind()) as server:
+        ended = iikea("predict", *HISTORY, *SMALL, "--model", "openai:scripted", "--text-answers", "--json")
+        assert ended.code == 0
+        assert all("tools" not in body for body in server.bodies)
+
+
+@pytest.mark.parametrize(
+    ("replies", "kind"),
+    [([status(401)], "ProviderError"), ([text("nonsense")], "ModelOutputError")],
+)
+def test_a_failing_model_ends_with_3(replies, kind, iikea, monkeypatch):
+    with served(monkeypatch, Mind({"write_query": replies})):
+        ended = iikea("predict", *HISTORY, "--model", "openai:scripted", "--json")
+    assert ended.code == 3
+    assert ended.json["error"]["kind"] == kind
+    assert "sk-canary" not in ended.out + ended.err
+    assert "nonsense" not in ended.out + ended.err
+
+
+def test_a_spent_budget_ends_with_4(iikea):
+    ended = iikea("predict", *HISTORY, "--max-calls", 2, "--json")
+    assert ended.code == 4
+    assert ended.json["error"]["kind"] == "BudgetExceeded"
+
+
+def test_the_report_is_written_beside_the_json(iikea, tmp_path):
+    ended = iikea("predict", *HISTORY, *SMALL, "--report", tmp_path / "r.html", "--json")
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert ended.json["predictions"][0]["display"] in page
+    assert "Not a medical device" in page
+    refused = iikea("predict", *HISTORY, *SMALL, "--report", tmp_path / "none" / "r.html")
+    assert refused.code == 2
+
+
+def test_open_tracing_is_refused_before_anything_runs(iikea, monkeypatch):
+    monkeypatch.setenv("LANGSMITH_TRACING", "true")
+    ended = iikea("predict", *HISTORY, "--json")
+    assert ended.code == 2
+    assert "LANGSMITH_TRACING" in ended.json["error"]["message"]
+
+
+def test_the_output_is_one_json_document_even_on_a_terminal_that_is_narrow(iikea, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    assert json.loads(iikea("predict", *HISTORY, *SMALL, "--json").out)
