@@ -12,9 +12,9 @@ visits = st.lists(st.frozensets(st.sampled_from(KEYS), max_size=4), min_size=1, 
 histories = st.lists(visits, min_size=1, max_size=12)
 
 
-def cohort(patients) -> Cohort:
+def cohort(patients, keys=KEYS) -> Cohort:
     """A cohort of patients given as lists of visits, each a set of keys."""
-    vocabulary = Vocabulary(Concept(system="ICD9CM", code=key, display=key) for key in KEYS)
+    vocabulary = Vocabulary(Concept(system="ICD9CM", code=key, display=key) for key in keys)
     flat = [sorted(vocabulary.column(key) for key in visit) for patient in patients for visit in patient]
     return Cohort(
         source="test",
@@ -28,8 +28,15 @@ def cohort(patients) -> Cohort:
     )
 
 
-def dataset(patients) -> ClinicalDataset:
-    return ClinicalDataset.build(cohort(patients))
+def dataset(patients, keys=KEYS) -> ClinicalDataset:
+    return ClinicalDataset.build(cohort(patients, keys))
+
+
+def numbered(visits, n_codes):
+    """A data set of visits given as sets of numbers below `n_codes`, and its keys in that order."""
+    keys = tuple(str(100 + number) for number in range(n_codes))
+    patients = [[{keys[number] for number in visit} for visit in patient] for patient in visits]
+    return dataset(patients, keys), keys
 
 
 def random_matrix(seed: int, n_patients: int = 300, n_visits: int = 3):

@@ -23,6 +23,7 @@ def test_equation_4_equals_a_slow_loop(patients, history, epsilon, next_only):
     expected = {
         "any": {b for b in rest if max(chance[b]) > epsilon},
         "all": {b for b in rest if min(chance[b]) > epsilon},
+        "noisy_or": {b for b in rest if score[b] > epsilon},
         "top_k": {b for b in rest if score[b] > 1e-13},
     }
     for mode, keys in expected.items():

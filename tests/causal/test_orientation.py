@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from scipy.stats import binomtest
 
 from tests.causal.cohorts import KEYS, dataset, histories
-from tools.causal.orientation import IDENTIFIED_NATS, onset_gains, time_evidence
+from tools.causal.orientation import IDENTIFIED_NATS, later_than, onset_gains, time_evidence, verdict
 
 
 @given(histories)
@@ -53,12 +53,26 @@ def chain(n_patients, seed, risk):
 def test_a_cause_that_acts_later_is_found_to_be_the_cause():
     evidence = time_evidence(chain(600, 0, 0.3))
     found = evidence.direction(0, 1)
-    assert found.identified
+    assert found.verdict == "backs"
     assert found.p_value < 0.01
-    assert not evidence.direction(1, 0).identified
+    assert evidence.direction(1, 0).verdict == "against"
+    assert evidence.direction(0, 2).verdict == "undecided"
 
 
 def test_unrelated_diseases_are_rarely_ordered():
     gains = [time_evidence(chain(300, seed, 0.0)).lagged_gain for seed in range(40)]
     wrong = np.mean([np.abs(gain[np.triu_indices(3, 1)]) >= IDENTIFIED_NATS for gain in gains])
     assert wrong <= 0.1
+
+
+def test_what_comes_later_is_what_time_backs():
+    matrix = chain(600, 0, 0.3)
+    assert [later_than(matrix, node) for node in matrix.nodes] == [("5856",), (), ()]
+
+
+@pytest.mark.parametrize(
+    ("nats", "expected"),
+    [(2.0, "backs"), (1.99, "undecided"), (0.0, "undecided"), (-1.99, "undecided"), (-2.0, "against")],
+)
+def test_two_nats_make_a_verdict(nats, expected):
+    assert verdict(nats) == expected

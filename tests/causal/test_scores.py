@@ -132,3 +132,11 @@ def test_bad_arguments_are_refused():
     many = tuple(f"P{i}" for i in range(scores.MAX_PARENTS + 1))
     with pytest.raises(InputError, match="direct causes"):
         scores.local_score(matrix, KEYS[0], many, "bic")
+
+
+@settings(max_examples=50)
+@given(seeds)
+def test_descendants_are_what_a_path_leads_to(seed):
+    graph = random_graph(seed)
+    for node in KEYS:
+        assert graph.descendants(node) == {other for other in KEYS if node in graph.ancestors(other)}

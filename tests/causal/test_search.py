@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.causal.cohorts import KEYS, random_matrix
+from tests.causal.cohorts import KEYS, dataset, random_matrix
 from tests.causal.test_scores import random_graph
 from tools.causal import scores
 from tools.causal.dag import CausalGraph
 from tools.causal.dataset import ClinicalDataset
-from tools.causal.search import Constraints, apply, edit_gains, hill_climb
+from tools.causal.orientation import time_evidence
+from tools.causal.search import Constraints, apply, edit_gains, hill_climb, orient
 from tools.records.simulate import simulate
 from tools.safety.errors import InputError
 
@@ -59,7 +61,8 @@ def test_every_edit_that_no_rule_forbids_is_offered(seed):
 def test_the_climb_ends_no_lower_and_where_no_edit_helps(seed, method):
     start, matrix = random_graph(seed), random_matrix(seed)
     end = hill_climb(matrix, start, method=method)
-    assert scores.total_score(end, matrix, method) >= scores.total_score(start, matrix, method) - 1e-6
+    begin = orient(start, matrix).graph
+    assert scores.total_score(end, matrix, method) >= scores.total_score(begin, matrix, method) - 1e-6
     assert all(edit.gain <= 1e-5 for edit in edit_gains(end, matrix, method=method))
     assert end == hill_climb(matrix, start, method=method)
 
@@ -86,6 +89,66 @@ def test_an_edge_against_time_is_not_offered_whatever_its_tier():
     matrix = ClinicalDataset.build(sim.cohort).matrix((cause, effect))
     edits = edit_gains(CausalGraph(matrix.nodes), matrix, Constraints(tiers={effect: 0, cause: 1}))
     assert [edit[:3] for edit in edits] == [("add", cause, effect)]
+
+
+def risen(seed):
+    """400 patients of four visits: each disease raises the risk of the next in KEYS; the matrix."""
+    rng = np.random.default_rng(seed)
+    patients = []
+    for _ in range(400):
+        had, visits = set(), []
+        for _ in range(4):
+            raised = {b for a, b in pairwise(KEYS) if a in had}
+            new = {key for key in KEYS if rng.random() < 0.08 + 0.3 * (key in raised)}
+            visits.append(new)
+            had |= new
+        patients.append(visits)
+    return dataset(patients).matrix(KEYS)
+
+
+@settings(max_examples=40)
+@given(seeds, st.integers(1, 3))
+def test_after_orientation_no_free_edge_runs_against_time(seed, max_parents):
+    graph, matrix = random_graph(seed), risen(seed % 5)
+    required, forbidden = graph.edges[:1], tuple((b, a) for a, b in graph.edges[1:2])
+    rules = Constraints(required=required, forbidden=forbidden, max_parents=max_parents)
+    found = orient(graph, matrix, rules)
+    gain = time_evidence(matrix).lagged_gain
+    against = {(a, b) for a, b in graph.edges if gain[matrix.column(a), matrix.column(b)] <= -2}
+    free = against - set(required)
+    assert set(found.turned) | set(found.dropped) == free
+    assert not set(found.turned) & set(found.dropped)
+    turned = {(b, a) for a, b in found.turned}
+    assert set(found.graph.edges) == (set(graph.edges) - free) | turned
+    assert not turned & set(forbidden)
+    for a, b in found.dropped:
+        full = len(found.graph.parents(a)) >= max_parents
+        assert full or (b, a) in forbidden or a in found.graph.ancestors(b)
+    for node in KEYS:
+        assert len(found.graph.parents(node)) <= max(max_parents, len(graph.parents(node)))
+    assert found == orient(graph, matrix, rules)
+    assert orient(found.graph, matrix, rules).graph == found.graph
+
+
+def test_a_chain_given_backwards_is_turned_whole():
+    matrix = risen(1)
+    backwards = CausalGraph(KEYS, [(b, a) for a, b in pairwise(KEYS)])
+    found = orient(backwards, matrix)
+    assert set(found.graph.edges) == set(pairwise(KEYS))
+    evidence = [
+        time_evidence(matrix).lagged_gain[matrix.column(a), matrix.column(b)] for a, b in found.turned
+    ]
+    assert evidence == sorted(evidence)
+    assert found.dropped == ()
+
+
+def test_the_climb_starts_from_an_oriented_graph():
+    matrix = risen(1)
+    first, second = KEYS[:2]
+    backwards = CausalGraph(KEYS, [(second, first)])
+    assert (first, second) in hill_climb(matrix, backwards, max_steps=0).edges
+    kept = Constraints(required=((second, first),))
+    assert (second, first) in hill_climb(matrix, backwards, kept, max_steps=0).edges
 
 
 def recovery(seed):

@@ -38,6 +38,20 @@ def test_arrays_are_memory_mapped_and_read_only(saved):
     assert not codes.flags.writeable
 
 
+def test_matrices_over_a_store_share_its_memory(saved):
+    data = ClinicalDataset.open(saved)
+    held = data.columns
+    shared = [
+        (data.counts().data, held.union_counts),
+        (data.counts().indices, held.union_columns),
+        (data.counts(next_only=True).indices, held.next_columns),
+        (data.visits.indices, held.codes),
+        (data.diagnoses.indices, held.diagnosis_patients),
+    ]
+    for used, stored in shared:
+        assert np.shares_memory(used, stored)
+
+
 def test_saving_again_replaces_the_store_and_leaves_nothing_behind(saved):
     dataset(PATIENTS[:1]).save(saved)
     assert ClinicalDataset.open(saved).n_patients == 1
@@ -107,6 +121,24 @@ def test_an_index_outside_the_vocabulary_is_refused(saved):
     codes = np.load(saved / "codes.npy")
     codes[0] = 1_000_000
     np.save(saved / "codes.npy", codes)
+    with pytest.raises(InputError, match="belong together"):
+        ClinicalDataset.open(saved)
+
+
+@pytest.mark.parametrize("visit", [-1, 3])
+def test_a_first_visit_that_the_patient_does_not_have_is_refused(saved, visit):
+    first = np.load(saved / "diagnosis_visits.npy")
+    first[0] = visit
+    np.save(saved / "diagnosis_visits.npy", first)
+    with pytest.raises(InputError, match="belong together"):
+        ClinicalDataset.open(saved)
+
+
+@pytest.mark.parametrize("name", ["visit_offsets", "codes"])
+def test_another_type_is_refused_even_if_the_manifest_names_it(saved, name):
+    array = np.load(saved / f"{name}.npy")
+    np.save(saved / f"{name}.npy", array.astype(np.float64))
+    edit_manifest(saved, lambda m: m["arrays"][name].update(dtype="<f8"))
     with pytest.raises(InputError, match="belong together"):
         ClinicalDataset.open(saved)
 

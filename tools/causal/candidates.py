@@ -119,6 +119,4 @@ def recurrence(dataset: ClinicalDataset, keys: Iterable[str]) -> tuple[Recurrenc
     Raises:
         InputError: a code outside the vocabulary.
     """
-    again, visits = dataset.recurrence_counts
-    columns = [(key, dataset.vocabulary.column(key)) for key in keys]
-    return tuple(Recurrence(key, int(again[column]), int(visits[column])) for key, column in columns)
+    return tuple(Recurrence(key, *(int(n.sum()) for n in dataset.repeats(key))) for key in keys)

@@ -87,6 +87,10 @@ class CausalGraph:
         """Every direct or indirect cause of a node."""
         return frozenset(nx.ancestors(self._graph, node))
 
+    def descendants(self, node: str) -> frozenset[str]:
+        """Every direct or indirect effect of a node."""
+        return frozenset(nx.descendants(self._graph, node))
+
     def edit(
         self, add: Iterable[tuple[str, str]] = (), remove: Iterable[tuple[str, str]] = ()
     ) -> "CausalGraph":

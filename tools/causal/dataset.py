@@ -10,7 +10,7 @@ from scipy import sparse
 
 from tools.causal import store
 from tools.causal.matrix import DiagnosisMatrix
-from tools.causal.transitions import Columns, are_consistent, count, visit_rows, with_successor
+from tools.causal.transitions import Columns, are_consistent, count, narrow, visit_rows, with_successor
 from tools.records.cohort import Cohort, Vocabulary
 from tools.safety.errors import InputError
 
@@ -123,7 +123,7 @@ class ClinicalDataset:
             else (c.union_offsets, c.union_columns, c.union_counts)
         )
         size = len(self.vocabulary)
-        return sparse.csr_array((data, columns, offsets), shape=(size, size))
+        return sparse.csr_array((data, columns, narrow(offsets)), shape=(size, size))
 
     @cached_property
     def base_rates(self) -> Float:
@@ -193,16 +193,56 @@ class ClinicalDataset:
         c = self.columns
         ones = np.ones(len(c.diagnosis_patients), dtype=np.bool_)
         shape = (self.n_patients, len(self.vocabulary))
-        return sparse.csc_array((ones, c.diagnosis_patients, c.diagnosis_offsets), shape=shape)
+        pattern = (ones, c.diagnosis_patients, narrow(c.diagnosis_offsets))
+        return sparse.csc_array(pattern, shape=shape)
 
     @cached_property
-    def recurrence_counts(self) -> tuple[Int64, Int64]:
-        """For each code, over visits t that have it in t or before: (how many t+1 have it, how many t)."""
-        c, n_codes = self.columns, len(self.vocabulary)
-        again = np.bincount(c.codes, minlength=n_codes) - np.diff(c.diagnosis_offsets)
-        code = np.repeat(np.arange(n_codes), np.diff(c.diagnosis_offsets))
+    def _repeats(self) -> tuple[Int64, Int64]:
+        c = self.columns
+        patient = np.repeat(np.arange(self.n_patients), np.diff(c.visit_offsets))
+        pair = c.codes * np.int64(self.n_patients) + np.repeat(patient, np.diff(c.code_offsets))
+        # Sorted by code and patient, as the diagnoses are.
+        _, times = np.unique(pair, return_counts=True)
         later = np.diff(c.visit_offsets)[c.diagnosis_patients] - 1 - c.diagnosis_visits
-        return again, np.bincount(code, weights=later, minlength=n_codes).astype(np.int64)
+        return times.astype(np.int64) - 1, later.astype(np.int64)
+
+    def repeats(self, key: str | None = None) -> tuple[Int64, Int64]:
+        """How often a code came back to each patient who had it and came again.
+
+        Args:
+            key: vocabulary key; None for every code, one after the other.
+
+        Returns:
+            Visits after the first one with the code: how many have it again, and how many there are, each of
+            shape (n_patients_at_risk,).
+
+        Raises:
+            InputError: the key is not in the vocabulary.
+        """
+        again, later = self._repeats
+        if key is not None:
+            column = self.vocabulary.column(key)
+            entries = slice(*self.columns.diagnosis_offsets[column : column + 2])
+            again, later = again[entries], later[entries]
+        return again[later > 0], later[later > 0]
+
+    @cached_property
+    def repeat_rate(self) -> float:
+        """Share of visits after a first diagnosis that have the code again, over all codes."""
+        again, later = self.repeats()
+        return float(again.sum() / max(later.sum(), 1))
+
+    @cached_property
+    def slots(self) -> int | None:
+        """How many codes the records have room for in a visit, None where no such limit shows.
+
+        A limit shows where more than half of the visits with a code have the same, largest number of them.
+        There a patient's number of codes counts the slots, and a disease takes the place of another.
+        """
+        lengths = np.diff(self.columns.code_offsets)
+        filled = lengths[lengths > 0]
+        limit = int(filled.max(initial=0))
+        return limit if limit and np.mean(filled == limit) > 0.5 else None
 
     @cached_property
     def _onsets_per_visit(self) -> Int64:
@@ -225,4 +265,4 @@ class ClinicalDataset:
             column = self.vocabulary.column(key)
             entries = slice(c.diagnosis_offsets[column], c.diagnosis_offsets[column + 1])
             first[c.diagnosis_patients[entries], place] = c.diagnosis_visits[entries]
-        return DiagnosisMatrix(names, first, np.asarray(c.visit_offsets), self._onsets_per_visit)
+        return DiagnosisMatrix(names, first, np.asarray(c.visit_offsets), self._onsets_per_visit, self.slots)

@@ -4,19 +4,24 @@ from typing import NamedTuple
 
 from tools.causal import noisy_or, scores
 from tools.causal.dag import CausalGraph
-from tools.causal.matrix import DiagnosisMatrix
-from tools.causal.orientation import Direction, TimeEvidence, time_evidence
-from tools.causal.tables import family_table
+from tools.causal.matrix import BurdenMeasure, DiagnosisMatrix
+from tools.causal.orientation import Direction, time_evidence
+from tools.causal.profile import strength_intervals
+from tools.causal.tables import batches, family_table
 
 
 class EdgeFit(NamedTuple):
     """One edge of a fitted graph.
 
+    Strength and interval hold given the graph. Where the same patients chose the graph, edges that chance
+    made look strong were more likely to be chosen: strengths lean high and intervals are too narrow by that.
+
     Attributes:
         cause, effect: vocabulary keys.
         strength: lambda, probability that a present cause brings about the effect (leaky noisy-OR, leak by
-            burden stratum), whatever the score.
-        lower, upper: ends of its 95 % interval.
+            burden stratum), whatever the score. The burden leaves out the effect, its direct causes and its
+            descendants in the graph, and what time puts after it.
+        lower, upper: ends of its 95 % profile-likelihood interval.
         gain: what the accepted score loses without the edge, nats; negative where the edge does not pay.
         direction: the evidence of time for this direction.
     """
@@ -33,6 +38,8 @@ class EdgeFit(NamedTuple):
 class GraphFit(NamedTuple):
     """A graph's scores, all in nats summed over patients and nodes.
 
+    The scores of a graph are those of its fit to the patients that may have chosen it, not to new ones.
+
     Attributes:
         method: name of the accepted score.
         score: by that method.
@@ -40,7 +47,8 @@ class GraphFit(NamedTuple):
         log_likelihood: eq. 5.
         empty_log_likelihood: eq. 5 without edges.
         n_patients: number of patients.
-        edges: in the order of the graph's edges.
+        burden_measure: what patients of like burden have in common (see `DiagnosisMatrix`).
+        edges: in the order of the graph's edges; conditional on the graph, see `EdgeFit`.
     """
 
     method: str
@@ -49,7 +57,14 @@ class GraphFit(NamedTuple):
     log_likelihood: float
     empty_log_likelihood: float
     n_patients: int
+    burden_measure: BurdenMeasure
     edges: tuple[EdgeFit, ...]
+
+
+class _Strength(NamedTuple):
+    estimate: float
+    lower: float
+    upper: float
 
 
 def fit(graph: CausalGraph, matrix: DiagnosisMatrix, method: str = scores.DEFAULT_SCORE) -> GraphFit:
@@ -60,8 +75,8 @@ def fit(graph: CausalGraph, matrix: DiagnosisMatrix, method: str = scores.DEFAUL
     """
     empty = CausalGraph(graph.nodes)
     score = scores.total_score(graph, matrix, method)
-    time = time_evidence(matrix)
-    edges = (edge for node in graph.nodes for edge in _edges(graph, matrix, node, method, time))
+    strengths = _strengths(graph, matrix)
+    edges = (_edge(graph, matrix, cause, effect, method, strengths) for cause, effect in graph.edges)
     return GraphFit(
         method,
         score,
@@ -69,29 +84,40 @@ def fit(graph: CausalGraph, matrix: DiagnosisMatrix, method: str = scores.DEFAUL
         scores.log_likelihood(graph, matrix),
         scores.log_likelihood(empty, matrix),
         matrix.n_patients,
-        tuple(sorted(edges, key=lambda edge: edge[:2])),
+        matrix.burden_measure,
+        tuple(edges),
     )
 
 
-def _edges(
-    graph: CausalGraph, matrix: DiagnosisMatrix, effect: str, method: str, time: TimeEvidence
-) -> list[EdgeFit]:
+def _edge(
+    graph: CausalGraph,
+    matrix: DiagnosisMatrix,
+    cause: str,
+    effect: str,
+    method: str,
+    strengths: dict[tuple[str, str], _Strength],
+) -> EdgeFit:
     parents = graph.parents(effect)
-    if not parents:
-        return []
-    columns = tuple(matrix.column(parent) for parent in parents)
-    observed = scores.rows(matrix, effect, stratified=True)
-    table = family_table(observed, columns)[None]
-    fitted = noisy_or.fit(table, observed.n_strata)
-    lower, upper = noisy_or.intervals(fitted, table)
+    rest = tuple(parent for parent in parents if parent != cause)
     whole = scores.local_score(matrix, effect, parents, method)
-    edges = []
-    for place, (parent, column) in enumerate(zip(parents, columns, strict=True)):
-        rest = (*parents[:place], *parents[place + 1 :])
-        leaked = observed.n_strata + place
-        ends = (fitted.theta[0, place], lower[0, leaked], upper[0, leaked])
-        gain = whole - scores.local_score(matrix, effect, rest, method)
-        strengths = [float(noisy_or.strength(theta)) for theta in ends]
-        direction = time.direction(column, matrix.column(effect))
-        edges.append(EdgeFit(parent, effect, strengths[0], strengths[1], strengths[2], gain, direction))
-    return edges
+    gain = whole - scores.local_score(matrix, effect, rest, method)
+    direction = time_evidence(matrix).direction(matrix.column(cause), matrix.column(effect))
+    return EdgeFit(cause, effect, *strengths[cause, effect], gain, direction)
+
+
+def _strengths(graph: CausalGraph, matrix: DiagnosisMatrix) -> dict[tuple[str, str], _Strength]:
+    tables = {}
+    for effect in graph.nodes:
+        if parents := graph.parents(effect):
+            kin = graph.descendants(effect) | set(parents)
+            rows = scores.rows(matrix, effect, stratified=True, left_out=kin)
+            tables[effect] = family_table(rows, scores.parent_columns(matrix, parents)), rows.n_strata
+    found = {}
+    for effects, counts, n_strata in batches(tables):
+        fitted = noisy_or.fit(counts, n_strata)
+        thetas = (fitted.theta, *strength_intervals(fitted, counts))
+        ends = (noisy_or.strength(theta).tolist() for theta in thetas)
+        for effect, *rows_ in zip(effects, *ends, strict=True):
+            for cause, *numbers in zip(graph.parents(effect), *rows_, strict=True):
+                found[cause, effect] = _Strength(*numbers)
+    return found

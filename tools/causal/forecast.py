@@ -4,21 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
-from tools.causal import noisy_or
 from tools.causal.dag import CausalGraph
 from tools.causal.dataset import ClinicalDataset
 from tools.causal.matrix import DiagnosisMatrix
-from tools.causal.tables import Rows, family_table
+from tools.causal.onset import PSEUDO_VISITS, Onset, onsets
+from tools.causal.proportion import effective_trials, wilson
 from tools.safety.errors import InputError
 
-Float = npt.NDArray[np.float64]
-
 Kind = Literal["base", "cause", "recurrence"]
-PSEUDO_VISITS = 5.0
-Z_95 = 1.959963984540054
 
 
 class Part(NamedTuple):
@@ -27,7 +20,8 @@ class Part(NamedTuple):
     Attributes:
         kind: onset without a known cause, a cause, or recurrence.
         key: the cause, or the disease itself.
-        probability: per visit, of this part alone, with its 95 % interval.
+        probability: per visit, of this part alone.
+        lower, upper: its 95 % interval.
     """
 
     kind: Kind
@@ -42,9 +36,11 @@ class Forecast(NamedTuple):
 
     Attributes:
         key: vocabulary key.
-        probability: with an interval that holds if every part is within its own 95 % interval.
+        probability: 1 - prod (1 - part), a noisy-OR of its parts.
+        lower, upper: its 95 % interval, given the graph, for the average patient of this history and burden.
+            It is not made of the parts' intervals: their errors offset each other.
         is_repeat: whether the history has the disease.
-        parts: what it is made of; 1 - prod (1 - part) where `is_repeat` is false.
+        parts: what the probability is made of.
     """
 
     key: str
@@ -61,14 +57,14 @@ class NextVisitModel:
 
     Attributes:
         history: the nodes the patient has.
-        parts: for each node of the graph, recurrence for the history, else the base, then the causes.
+        forecasts: one for each node of the graph, by key.
     """
 
     history: tuple[str, ...]
-    parts: dict[str, tuple[Part, ...]]
+    forecasts: dict[str, Forecast]
 
     def probability(self, key: str) -> Forecast:
-        """P(key at the next visit) = 1 - prod over its parts of (1 - p), a noisy-OR.
+        """The forecast of one node.
 
         The causes that act are those the patient has. A cause that is not there yet acts through the base,
         which is fitted on visits where such causes arose at their usual rate.
@@ -76,19 +72,13 @@ class NextVisitModel:
         Raises:
             InputError: the key is not a node of the graph.
         """
-        if key not in self.parts:
+        if key not in self.forecasts:
             raise InputError("code", "not a node of the graph; add it to the candidates")
-        parts = self.parts[key]
-        middle, low, high = (_noisy_or(parts, field) for field in ("probability", "lower", "upper"))
-        return Forecast(key, middle, low, high, key in self.history, parts)
+        return self.forecasts[key]
 
     def ranking(self) -> tuple[Forecast, ...]:
         """All nodes, most probable first; ties by key."""
-        return tuple(sorted(map(self.probability, self.parts), key=lambda f: (-f.probability, f.key)))
-
-
-def _noisy_or(parts: tuple[Part, ...], field: str) -> float:
-    return float(1.0 - np.prod([1.0 - getattr(part, field) for part in parts]))
+        return tuple(sorted(self.forecasts.values(), key=lambda f: (-f.probability, f.key)))
 
 
 def next_visit_model(
@@ -96,85 +86,58 @@ def next_visit_model(
     dataset: ClinicalDataset,
     history: Iterable[str],
     matrix: DiagnosisMatrix | None = None,
+    n_visits: int | None = None,
 ) -> NextVisitModel:
-    """Fit the onset of each node on the visits at risk, with the graph's parents as causes.
+    """Forecast each node of a graph for one patient.
 
-    For a node b the patient does not have: over visits t with a successor and b not diagnosed up to t, b is
-    new at t+1 with probability 1 - exp(-(leak_s + sum_a theta_a x_a)), x_a = parent a diagnosed up to t, s
-    the stratum of the number of codes up to t. The base is the leak of this patient's stratum. Five
-    pseudo-visits at the pooled onset rate, spread over the strata, stand behind the base and behind each
-    parent, so that a handful of visits cannot claim certainty.
-
-    For a node the patient has: how often it comes back, shrunk alike to the mean of all codes.
+    A node the patient does not have: its onset among the visits at risk, at this patient's burden (see
+    `onsets`). A node the patient has: how often it comes back (see `ClinicalDataset.repeats`), shrunk by five
+    pseudo-visits to the mean of all codes.
 
     Args:
         graph: nodes in the data set's vocabulary.
         dataset: the counts.
         history: every code the patient had; those outside the graph count towards the burden.
         matrix: `dataset.matrix(graph.nodes)`, if at hand.
+        n_visits: how often the patient has been seen; matters where burden is counted in visits. By default
+            the fewest visits that have room for the history.
 
     Raises:
-        InputError: a node or a history code outside the vocabulary, or a cohort with no second visits.
+        InputError: a node or a history code outside the vocabulary, `n_visits` less than 1, a node with too
+            many direct causes, or a cohort with no second visits.
     """
-    had = tuple(sorted(set(history)))
-    for key in had:
+    had = frozenset(history)
+    for key in sorted(had):
         dataset.vocabulary.column(key)
+    if n_visits is not None and n_visits < 1:
+        raise InputError("n_visits", "1 or more; leave it out where it is not known")
     matrix = dataset.matrix(graph.nodes) if matrix is None else matrix
     if not dataset.n_transitions:
         raise InputError("records", "no patient has a second visit; next visits cannot be learned from them")
-    stratum = int(matrix.lagged.strata.of(len(had)))
-    parts = {
-        node: (_recurrence(dataset, node),) if node in had else _onset(graph, matrix, node, had, stratum)
-        for node in graph.nodes
+    stratum = int(matrix.lagged.strata.of(_burden(matrix, len(had), n_visits)))
+    begun = onsets(graph, matrix, (node for node in graph.nodes if node not in had), had, stratum)
+    forecasts = {
+        node: _again(dataset, node) if node in had else _anew(node, begun[node]) for node in graph.nodes
     }
-    return NextVisitModel(tuple(node for node in graph.nodes if node in had), parts)
+    return NextVisitModel(tuple(node for node in graph.nodes if node in had), forecasts)
 
 
-def _recurrence(dataset: ClinicalDataset, key: str) -> Part:
-    again, visits = dataset.recurrence_counts
-    column = dataset.vocabulary.column(key)
-    mean = again.sum() / max(visits.sum(), 1)
-    hits, trials = again[column] + PSEUDO_VISITS * mean, visits[column] + PSEUDO_VISITS
-    return Part("recurrence", key, float(hits / trials), *wilson(float(hits), float(trials)))
+def _burden(matrix: DiagnosisMatrix, n_codes: int, n_visits: int | None) -> int:
+    if matrix.slots is None:
+        return n_codes
+    return n_visits or max(-(-n_codes // matrix.slots), 1)
 
 
-def wilson(hits: float, trials: float) -> tuple[float, float]:
-    """95 % interval of a proportion (Wilson 1927); trials > 0."""
-    share, spread = hits / trials, Z_95**2 / trials
-    middle = (share + spread / 2) / (1 + spread)
-    reach = Z_95 * np.sqrt(share * (1 - share) / trials + spread / (4 * trials)) / (1 + spread)
-    return max(float(middle - reach), 0.0), min(float(middle + reach), 1.0)
+def _anew(key: str, onset: Onset) -> Forecast:
+    causes = (Part("cause", cause, *estimate) for cause, estimate in onset.causes.items())
+    return Forecast(key, *onset.total, False, (Part("base", key, *onset.base), *causes))
 
 
-def _onset(
-    graph: CausalGraph, matrix: DiagnosisMatrix, node: str, history: tuple[str, ...], stratum: int
-) -> tuple[Part, ...]:
-    parents = graph.parents(node)
-    table = _onset_table(matrix, node, parents)[None]
-    n_strata = matrix.lagged.strata.size
-    fitted = noisy_or.fit(table, n_strata)
-    lower, upper = noisy_or.intervals(fitted, table)
-    ends = np.stack([np.hstack([fitted.leak, fitted.theta])[0], lower[0], upper[0]], axis=1)
-    numbers = noisy_or.strength(ends).tolist()
-    causes = [
-        Part("cause", parent, *row)
-        for parent, row in zip(parents, numbers[n_strata:], strict=True)
-        if parent in history
-    ]
-    return (Part("base", node, *numbers[stratum]), *causes)
-
-
-def _onset_table(matrix: DiagnosisMatrix, node: str, parents: tuple[str, ...]) -> Float:
-    """Counts of onset over the visits at risk, with the pseudo-visits, by the cells of `noisy_or.design`."""
-    history, new, burden, strata = matrix.lagged
-    column = matrix.column(node)
-    at_risk = ~history[:, column]
-    columns = [matrix.column(parent) for parent in parents]
-    rows = Rows(new[at_risk, column], history[at_risk][:, columns], burden[at_risk], strata.size)
-    table = family_table(rows, tuple(range(len(parents))))
-    totals = table.sum(axis=0)
-    rate = (totals[1] + 0.5) / (totals.sum() + 1.0)
-    pseudo = PSEUDO_VISITS / strata.size * np.array([1.0 - rate, rate])
-    by_stratum = table.reshape(strata.size, 2 ** len(parents), 2)
-    by_stratum[:, [0, *(2**i for i in range(len(parents)))]] += pseudo
-    return table
+def _again(dataset: ClinicalDataset, key: str) -> Forecast:
+    """Recurrence, its interval by patients: one who comes back with a disease once tends to do so again."""
+    again, visits = dataset.repeats(key)
+    n_visits = int(visits.sum())
+    probability = (again.sum() + PSEUDO_VISITS * dataset.repeat_rate) / (n_visits + PSEUDO_VISITS)
+    trials = effective_trials(again, visits) + PSEUDO_VISITS
+    part = Part("recurrence", key, float(probability), *wilson(float(probability), trials))
+    return Forecast(*part[1:], True, (part,))

@@ -15,14 +15,13 @@ import numpy.typing as npt
 Float = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
 Index = npt.NDArray[np.intp]
-Direction = Callable[[Float, Float, Float], Float]
+Direction = Callable[[Float, Float, Bool], Float]
 
 CEILING = 30.0  # lambda = 1 - 1e-13: a parent that has never failed to be followed by its effect
 FLOOR = 1e-12  # keeps log(1 - exp(-eta)) finite while the search is on its way
 TINY = 1e-9
 TOLERANCE = 1e-10
 RIDGE = 1e-10
-CHI2_95 = 3.841458820694124
 
 
 class NoisyOrFit(NamedTuple):
@@ -84,24 +83,43 @@ def fit(tables: npt.ArrayLike, n_strata: int, max_steps: int = 60) -> NoisyOrFit
         max_steps: Newton steps; the problem is concave and takes about ten.
 
     Returns:
-        The maxima; see `intervals` for their uncertainty.
+        The maxima; see `profile` for their uncertainty.
     """
     counts = np.asarray(tables, dtype=np.float64)
     n_parents = int(np.log2(counts.shape[1] // n_strata))
-    cells = design(n_strata, n_parents)
     parameters = _start(counts, n_strata, n_parents)
+    best, value = maximise(parameters, counts, design(n_strata, n_parents), max_steps=max_steps)
+    return NoisyOrFit(best[:, :n_strata], best[:, n_strata:], value)
+
+
+def maximise(
+    start: Float, counts: Float, cells: Float, fixed: Bool | None = None, max_steps: int = 60
+) -> tuple[Float, Float]:
+    """Climb from a start to the maximum over the parameters that are not fixed.
+
+    Args:
+        start: shape (n, m).
+        counts: shape (n, n_cells, 2).
+        cells: see `design`.
+        fixed: parameters that stay where they start, shape (n, m).
+        max_steps: Newton steps.
+
+    Returns:
+        Parameters, shape (n, m), and log-likelihood, shape (n,).
+    """
+    parameters = start.copy()
+    fixed = np.zeros(start.shape, dtype=np.bool_) if fixed is None else fixed
     value = log_likelihood(parameters, counts, cells)
     moving = np.arange(len(counts))
     for _ in range(max_steps):
         before = value[moving]
-        _climb(parameters, value, counts, cells, moving, _newton_step)
+        _climb(parameters, value, counts, cells, fixed, moving, _newton_step)
         slow = moving[value[moving] - before <= TOLERANCE * (1.0 + np.abs(before))]
-        _climb(parameters, value, counts, cells, slow, _scaled_gradient)
+        _climb(parameters, value, counts, cells, fixed, slow, _scaled_gradient)
         moving = moving[value[moving] - before > TOLERANCE * (1.0 + np.abs(before))]
         if not len(moving):
             break
-    value = log_likelihood(parameters, counts, cells)
-    return NoisyOrFit(parameters[:, :n_strata], parameters[:, n_strata:], value)
+    return parameters, log_likelihood(parameters, counts, cells)
 
 
 def _start(counts: Float, n_strata: int, n_parents: int) -> Float:
@@ -110,36 +128,42 @@ def _start(counts: Float, n_strata: int, n_parents: int) -> Float:
     return np.hstack([-np.log1p(-rate), np.full((len(counts), n_parents), 0.05)])
 
 
-def _held(parameters: Float, gradient: Float) -> Bool:
-    """Parameters that the likelihood presses against a bound."""
+def pressed(parameters: Float, gradient: Float) -> Bool:
+    """Which parameters the likelihood presses against a bound."""
     return ((parameters <= 0.0) & (gradient <= 0.0)) | ((parameters >= CEILING) & (gradient >= 0.0))
 
 
 def _climb(
-    parameters: Float, value: Float, counts: Float, cells: Float, families: Index, direction: Direction
+    parameters: Float,
+    value: Float,
+    counts: Float,
+    cells: Float,
+    fixed: Bool,
+    families: Index,
+    direction: Direction,
 ) -> None:
     """Move some families one step; updates `parameters` and `value` in place."""
     if not len(families):
         return
     here, tables = parameters[families], counts[families]
     gradient, curvature = derivatives(here, tables, cells)
-    step = direction(here, gradient, curvature)
+    held = fixed[families] | pressed(here, gradient)
+    step = direction(np.where(held, 0.0, gradient), curvature, held)
     parameters[families], gained = _line_search(here, step, gradient, tables, cells, value[families])
     value[families] += gained
 
 
-def _scaled_gradient(_parameters: Float, gradient: Float, curvature: Float) -> Float:
+def _scaled_gradient(gradient: Float, curvature: Float, _held: Bool) -> Float:
     """Always climbs along the projected path, which a Newton step that meets a bound may not."""
     diagonal = np.arange(curvature.shape[1])
     return np.asarray(gradient / np.maximum(curvature[:, diagonal, diagonal], TINY))
 
 
-def _newton_step(parameters: Float, gradient: Float, curvature: Float) -> Float:
-    held = _held(parameters, gradient)
-    return _solve(curvature, held, np.where(held, 0.0, gradient))
+def _newton_step(gradient: Float, curvature: Float, held: Bool) -> Float:
+    return solve(curvature, held, gradient)
 
 
-def _solve(curvature: Float, held: Bool, right: Float) -> Float:
+def solve(curvature: Float, held: Bool, right: Float) -> Float:
     """Solve for the parameters that are not held, scaled to a unit diagonal with a small ridge."""
     diagonal = np.arange(curvature.shape[1])
     scale = np.sqrt(curvature[:, diagonal, diagonal])
@@ -171,36 +195,3 @@ def _line_search(
         best[pending[accepted]], gained[pending[accepted]] = trial[accepted], gain[accepted]
         pending, length = pending[~accepted], length / 2.0
     return best, gained
-
-
-def intervals(fitted: NoisyOrFit, tables: npt.ArrayLike) -> tuple[Float, Float]:
-    """95 % intervals of every parameter from the quadratic approximation of its profile log-likelihood.
-
-    The interval of a parameter with maximum m and variance v (given the other free parameters) holds the
-    values m + t >= 0 with slope t - t^2 / (2 v) >= -chi2(0.95) / 2. Away from the boundary the slope is 0 and
-    this is m +- 1.96 sqrt(v); at m = 0 the slope is negative and shortens the upper end.
-
-    Args:
-        fitted: of these tables.
-        tables: as given to `fit`.
-
-    Returns:
-        Lower and upper ends, each of shape (n, n_strata + n_parents), leaks first.
-    """
-    n_strata, n_parents = fitted.leak.shape[1], fitted.theta.shape[1]
-    best = np.hstack([fitted.leak, fitted.theta])
-    counts = np.asarray(tables, dtype=np.float64)
-    gradient, curvature = derivatives(best, counts, design(n_strata, n_parents))
-    held = _held(best, gradient)
-    lower, upper = np.zeros_like(best), np.zeros_like(best)
-    for place in range(best.shape[1]):
-        others = held.copy()
-        others[:, place] = False
-        unit = np.zeros_like(best)
-        unit[:, place] = 1.0
-        variance = np.maximum(_solve(curvature, others, unit)[:, place], 0.0)
-        drift = variance * np.where(held[:, place], gradient[:, place], 0.0)
-        reach = np.sqrt(drift**2 + CHI2_95 * variance)
-        lower[:, place] = np.maximum(best[:, place] + drift - reach, 0.0)
-        upper[:, place] = np.minimum(best[:, place] + drift + reach, CEILING)
-    return lower, upper

@@ -4,8 +4,7 @@ Scores of cross-sectional data often cannot tell a -> b from b -> a. Two things 
 the two is diagnosed first, and which predicts the ONSET of the other among those who do not have it yet.
 """
 
-from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +16,16 @@ from tools.causal.matrix import DiagnosisMatrix
 Float = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
+Verdict = Literal["backs", "undecided", "against"]
+
 IDENTIFIED_NATS = 2.0
 
 
 class Direction(NamedTuple):
     """The evidence of time for cause -> effect against effect -> cause.
+
+    The onset likelihood decides. Order counts and p-value are shown beside it and decide nothing: which of
+    two diseases is recorded first depends on how common each is, too.
 
     Attributes:
         cause_first: patients in whom the cause was diagnosed at an earlier visit than the effect.
@@ -29,14 +33,21 @@ class Direction(NamedTuple):
         p_value: two-sided binomial test that both orders are equally likely.
         lagged_gain: nats; positive where onset of the effect is better predicted by a history of the
             cause than the other way round.
-        identified: whether `lagged_gain` favours this direction clearly.
+        verdict: time backs this direction where `lagged_gain` is 2 nats or more, is against it at -2 or less.
     """
 
     cause_first: int
     effect_first: int
     p_value: float
     lagged_gain: float
-    identified: bool
+    verdict: Verdict
+
+
+def verdict(lagged_gain: float) -> Verdict:
+    """What a `Direction.lagged_gain`, nats, amounts to."""
+    if abs(lagged_gain) < IDENTIFIED_NATS:
+        return "undecided"
+    return "backs" if lagged_gain > 0 else "against"
 
 
 class TimeEvidence(NamedTuple):
@@ -54,13 +65,22 @@ class TimeEvidence(NamedTuple):
             int(self.cause_first[effect, cause]),
             float(self.p_value[cause, effect]),
             gain,
-            gain >= IDENTIFIED_NATS,
+            verdict(gain),
         )
 
 
-@lru_cache(maxsize=8)
 def time_evidence(matrix: DiagnosisMatrix) -> TimeEvidence:
-    """Order of diagnosis and lagged onset for every pair of diseases of a matrix."""
+    """Order of diagnosis and lagged onset for every pair of diseases of a matrix; kept with the matrix."""
+    return matrix.memory.recall("time", lambda: _time_evidence(matrix))
+
+
+def later_than(matrix: DiagnosisMatrix, node: str) -> tuple[str, ...]:
+    """The diseases of a matrix that time puts after `node`: verdict `backs` for node -> disease."""
+    gains = time_evidence(matrix).lagged_gain[matrix.column(node)]
+    return tuple(matrix.nodes[column] for column in np.flatnonzero(gains >= IDENTIFIED_NATS))
+
+
+def _time_evidence(matrix: DiagnosisMatrix) -> TimeEvidence:
     lagged = matrix.lagged
     # b new at t+1 with a in the history up to t: a strictly first.
     first = (lagged.history.T.astype(np.float64) @ lagged.new).astype(np.int64)
@@ -74,8 +94,8 @@ def onset_gains(matrix: DiagnosisMatrix) -> Float:
     """What a history of each disease adds to predicting the onset of each other one.
 
     Over visits t at risk (b not diagnosed up to t), b is new at t+1 with the noisy-OR probability
-    1 - exp(-(leak_s + theta x_a)), x_a = a diagnosed up to t, s the stratum of the number of codes up to t.
-    As b is not among those codes, the strata do not condition on the effect.
+    1 - exp(-(leak_s + theta x_a)), x_a = a diagnosed up to t, s the burden stratum up to t (see
+    `LaggedDesign`). As b is not among the codes up to t, the strata do not condition on the effect.
 
     Returns:
         gain[a, b] = log-likelihood with a minus without, nats, >= 0, shape (n_nodes, n_nodes).

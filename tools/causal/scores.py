@@ -4,8 +4,7 @@ Every score is a sum over families, and a family's score is a function of its co
 batches of families are scored in one call.
 """
 
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy.typing as npt
 from tools.causal import noisy_or
 from tools.causal.dag import CausalGraph
 from tools.causal.matrix import DiagnosisMatrix
+from tools.causal.orientation import later_than
 from tools.causal.tables import Rows, candidate_tables, family_table
 from tools.safety.errors import InputError
 
@@ -74,27 +74,37 @@ def score_named(name: str) -> Score:
     return SCORES[name]
 
 
-def rows(matrix: DiagnosisMatrix, node: str, stratified: bool) -> Rows:
-    """One row a patient: whether they ever had `node`, and what else they had."""
+def rows(matrix: DiagnosisMatrix, node: str, stratified: bool, left_out: Iterable[str] = ()) -> Rows:
+    """One row a patient: whether they ever had `node`, what else they had, and their burden.
+
+    `node` itself and the diseases that time puts after it are left out of the burden. These depend on the
+    matrix alone and not on a graph, so that scores stay sums over families.
+
+    Args:
+        matrix: the data.
+        node: the effect.
+        stratified: by burden; else one stratum.
+        left_out: diseases to leave out of the burden as well.
+    """
     outcome = matrix.values[:, matrix.column(node)].astype(bool)
     if not stratified:
         return Rows(outcome, matrix.values, np.zeros(len(outcome), dtype=np.int8), 1)
-    stratum = matrix.burden_without(node)
+    stratum = matrix.burden_without([node, *later_than(matrix, node), *left_out])
     return Rows(outcome, matrix.values, stratum, int(stratum.max(initial=0)) + 1)
 
 
-@lru_cache(maxsize=20_000)
 def local_score(matrix: DiagnosisMatrix, node: str, parents: tuple[str, ...], method: str) -> float:
-    """Score of one family, nats; the last twenty thousand are kept."""
-    score = score_named(method)
-    columns = _columns(matrix, parents)
-    observed = rows(matrix, node, score.stratified)
-    return float(
-        score.families(family_table(observed, columns)[None], observed.n_strata, matrix.n_patients)[0]
-    )
+    """Score of one family, nats; kept with the matrix."""
+    score, columns = score_named(method), parent_columns(matrix, parents)
+
+    def compute() -> float:
+        observed = rows(matrix, node, score.stratified)
+        table = family_table(observed, columns)[None]
+        return float(score.families(table, observed.n_strata, matrix.n_patients)[0])
+
+    return matrix.memory.recall(("family", node, parents, method), compute)
 
 
-@lru_cache(maxsize=2_000)
 def addition_scores(
     matrix: DiagnosisMatrix,
     node: str,
@@ -104,17 +114,25 @@ def addition_scores(
 ) -> Float:
     """Score of the family with each of some columns added to its parents, nats, shape (n_candidates,).
 
-    The last few thousand answers are kept: do not write into them.
+    Kept with the matrix: do not write into it.
     """
-    score = score_named(method)
-    observed = rows(matrix, node, score.stratified)
-    tables = candidate_tables(
-        observed, matrix.entries, _columns(matrix, parents), np.array(candidates, dtype=np.intp)
-    )
-    return score.families(tables, observed.n_strata, matrix.n_patients)
+    score, columns = score_named(method), parent_columns(matrix, parents)
+
+    def compute() -> Float:
+        observed = rows(matrix, node, score.stratified)
+        added = np.array(candidates, dtype=np.intp)
+        tables = candidate_tables(observed, matrix.entries, columns, added)
+        return score.families(tables, observed.n_strata, matrix.n_patients)
+
+    return matrix.memory.recall(("additions", node, parents, candidates, method), compute)
 
 
-def _columns(matrix: DiagnosisMatrix, parents: tuple[str, ...]) -> tuple[int, ...]:
+def parent_columns(matrix: DiagnosisMatrix, parents: tuple[str, ...]) -> tuple[int, ...]:
+    """Columns of the direct causes of one disease.
+
+    Raises:
+        InputError: more than 10 of them, or one that is not a column.
+    """
     if len(parents) > MAX_PARENTS:
         raise InputError("graph", f"a disease has more than {MAX_PARENTS} direct causes; remove some")
     return tuple(matrix.column(parent) for parent in parents)
@@ -163,7 +181,7 @@ def noisy_or_bic(graph: CausalGraph, matrix: DiagnosisMatrix) -> float:
     """BIC of leaky noisy-OR families whose leak differs by burden stratum.
 
     P(X_a = 0 | s, Pa) = exp(-(leak_as + sum_c theta_ca x_c)), with n_strata + |Pa(a)| parameters a family.
-    The strata (see `DiagnosisMatrix.burden_without`) absorb that people with many diseases have all of them.
+    The strata (see `rows`) absorb that people with many diseases have all of them.
 
     Raises:
         InputError: as `log_likelihood`.

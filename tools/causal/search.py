@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tools.causal import scores
-from tools.causal.dag import CausalGraph
+from tools.causal.dag import CausalGraph, Edge
 from tools.causal.matrix import DiagnosisMatrix
 from tools.causal.orientation import IDENTIFIED_NATS, time_evidence
 from tools.safety.errors import InputError
@@ -28,6 +28,20 @@ class Edit(NamedTuple):
     cause: str
     effect: str
     gain: float
+
+
+class Oriented(NamedTuple):
+    """A graph none of whose edges runs against time, but for required ones.
+
+    Attributes:
+        graph: the result.
+        turned: edges that ran against time and were turned round, as they were, strongest evidence first.
+        dropped: edges that ran against time and could not be turned, as they were, likewise.
+    """
+
+    graph: CausalGraph
+    turned: tuple[Edge, ...]
+    dropped: tuple[Edge, ...]
 
 
 @dataclass(frozen=True)
@@ -156,6 +170,42 @@ def edit_gains(
     return tuple(sorted(edits, key=lambda edit: (-edit.gain, edit[:3])))
 
 
+def orient(graph: CausalGraph, matrix: DiagnosisMatrix, constraints: Constraints | None = None) -> Oriented:
+    """Turn round the edges that run against time (verdict `against`, see `Direction`).
+
+    They are all taken out and put back the other way, strongest evidence first. One stays out if the turned
+    edge would close a cycle, is forbidden, or is one direct cause too many. Required edges stay as they are.
+
+    Args:
+        graph: its nodes are columns of `matrix`.
+        matrix: the data.
+        constraints: what the graph may hold.
+
+    Raises:
+        InputError: a node that is not a column of `matrix`.
+    """
+    rules = constraints or Constraints()
+    gain = time_evidence(matrix).lagged_gain
+    evidence = {
+        edge: float(gain[matrix.column(edge.cause), matrix.column(edge.effect)]) for edge in graph.edges
+    }
+    wrong = [e for e in graph.edges if evidence[e] <= -IDENTIFIED_NATS and e not in rules.required]
+    turned, dropped = [], []
+    found = graph.edit(remove=wrong)
+    for edge in sorted(wrong, key=lambda edge: (evidence[edge], edge)):
+        cause, effect = edge.effect, edge.cause
+        if (
+            (cause, effect) in rules.forbidden
+            or cause in found.descendants(effect)
+            or len(found.parents(effect)) >= rules.max_parents
+        ):
+            dropped.append(edge)
+        else:
+            found = found.edit(add=[(cause, effect)])
+            turned.append(edge)
+    return Oriented(found, tuple(turned), tuple(dropped))
+
+
 def hill_climb(
     matrix: DiagnosisMatrix,
     start: CausalGraph | None = None,
@@ -165,7 +215,8 @@ def hill_climb(
 ) -> CausalGraph:
     """Climb to a graph that no single legal edit improves; deterministic.
 
-    Required edges are put in and forbidden ones taken out first; from there the score never falls.
+    First, required edges are put in, forbidden ones taken out, and edges against time turned (see `orient`);
+    from there the score never falls.
 
     Args:
         matrix: the data.
@@ -182,6 +233,7 @@ def hill_climb(
     graph = start or CausalGraph(matrix.nodes)
     reversed_required = [(effect, cause) for cause, effect in rules.required]
     graph = graph.edit(add=rules.required, remove=[*rules.forbidden, *reversed_required])
+    graph = orient(graph, matrix, rules).graph
     for _ in range(max_steps):
         gains = space.gains(graph)
         best = space.edit(gains, int(np.argmax(gains)))

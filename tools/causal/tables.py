@@ -1,5 +1,6 @@
 """Grouped counts of one effect by its causes and a stratum, counted by their cell."""
 
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -54,6 +55,37 @@ def candidate_tables(
     shape = (len(candidates), rows.n_strata, n_patterns, 2)
     both = np.stack([(totals - present).reshape(shape), present.reshape(shape)], axis=2)
     return both.reshape(len(candidates), n_cells, 2).astype(np.float64)
+
+
+class Batch(NamedTuple):
+    """Families with equally many parents.
+
+    Attributes:
+        effects: their names, in the order of the tables.
+        tables: shape (n, n_strata * 2**n_parents, 2); strata that a family lacks are empty.
+        n_strata: the most of any family.
+    """
+
+    effects: tuple[str, ...]
+    tables: Float
+    n_strata: int
+
+
+def batches(tables: Mapping[str, tuple[Float, int]]) -> Iterator[Batch]:
+    """Families by their number of parents, fewest first, so that each batch is fitted in one call.
+
+    Args:
+        tables: for each effect, its table (see `family_table`) and number of strata.
+    """
+    patterns = {effect: len(table) // n_strata for effect, (table, n_strata) in tables.items()}
+    for n_patterns in sorted(set(patterns.values())):
+        effects = tuple(effect for effect in tables if patterns[effect] == n_patterns)
+        n_strata = max(tables[effect][1] for effect in effects)
+        stacked = np.zeros((len(effects), n_strata * n_patterns, 2))
+        for place, effect in enumerate(effects):
+            table = tables[effect][0]
+            stacked[place, : len(table)] = table
+        yield Batch(effects, stacked, n_strata)
 
 
 def _cells(rows: Rows, parents: tuple[int, ...]) -> npt.NDArray[np.int64]:

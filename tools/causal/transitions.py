@@ -65,7 +65,13 @@ def count(cohort: Cohort) -> Columns:
 def visit_rows(offsets: Int64, codes: Int32, n_codes: int) -> "sparse.csr_array[np.int32]":
     """Visits by codes, ones, shape (n_visits, n_codes)."""
     ones = np.ones(len(codes), dtype=np.int32)
-    return sparse.csr_array((ones, codes, offsets), shape=(len(offsets) - 1, n_codes))
+    return sparse.csr_array((ones, codes, narrow(offsets)), shape=(len(offsets) - 1, n_codes))
+
+
+def narrow(offsets: Int64) -> "Int32 | Int64":
+    """Offsets as int32 where they fit: beside wider ones, scipy copies int32 indices."""
+    fits = not len(offsets) or int(offsets[-1]) <= np.iinfo(np.int32).max
+    return offsets.astype(np.int32) if fits else offsets
 
 
 def with_successor(visit_offsets: Int64) -> Int64:
@@ -107,6 +113,23 @@ def _first_diagnoses(
 
 def are_consistent(columns: Columns, n_codes: int) -> bool:
     """Whether the arrays fit each other and the vocabulary's size, so that no index can point outside."""
+    return _have_right_types(columns) and _fit_together(columns, n_codes) and _first_visits_exist(columns)
+
+
+def _have_right_types(columns: Columns) -> bool:
+    wide = {name for name in Columns._fields if name.endswith("offsets")} | {"denominators"}
+    return all(
+        array.ndim == 1 and array.dtype == (np.int64 if name in wide else np.int32)
+        for name, array in columns._asdict().items()
+    )
+
+
+def _first_visits_exist(columns: Columns) -> bool:
+    visits, patients = columns.diagnosis_visits, columns.diagnosis_patients
+    return bool(np.all((visits >= 0) & (visits < np.diff(columns.visit_offsets)[patients])))
+
+
+def _fit_together(columns: Columns, n_codes: int) -> bool:
     c = columns
     ends = (
         (c.visit_offsets, len(c.code_offsets) - 1),

@@ -1,0 +1,136 @@
+"""What makes a disease begin at the next visit: noisy-OR families over the visits at risk of it."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tools.causal import noisy_or, scores
+from tools.causal.dag import CausalGraph
+from tools.causal.matrix import DiagnosisMatrix
+from tools.causal.profile import strength_intervals
+from tools.causal.proportion import wilson
+from tools.causal.tables import Batch, Rows, batches, family_table
+
+Float = npt.NDArray[np.float64]
+
+PSEUDO_VISITS = 5.0
+
+
+class Estimate(NamedTuple):
+    """A probability with its 95 % interval."""
+
+    probability: float
+    lower: float
+    upper: float
+
+
+class Onset(NamedTuple):
+    """Why a disease may begin at a patient's next visit.
+
+    Attributes:
+        total: of beginning at all, 1 - exp(-eta), eta = leak + the thetas of the causes the patient has.
+        base: of beginning without any of these causes, 1 - exp(-leak).
+        causes: of each of these causes alone, 1 - exp(-theta).
+    """
+
+    total: Estimate
+    base: Estimate
+    causes: dict[str, Estimate]
+
+
+def onsets(
+    graph: CausalGraph, matrix: DiagnosisMatrix, nodes: Iterable[str], history: frozenset[str], stratum: int
+) -> dict[str, Onset]:
+    """Fit the onset of some nodes on the visits at risk, with the graph's parents as causes.
+
+    Over visits t with a successor and b not diagnosed up to t, b is new at t+1 with probability
+    1 - exp(-(leak_s + sum_a theta_a x_a)), x_a = parent a diagnosed up to t, s the burden stratum up to t.
+    Five pseudo-visits at the pooled onset rate, spread over the strata, stand behind the leaks and behind
+    each parent, so that a handful of visits cannot claim certainty.
+
+    Args:
+        graph: whose parents are the causes.
+        matrix: holds the graph's nodes.
+        nodes: to be fitted.
+        history: what the patient has.
+        stratum: the patient's burden stratum.
+
+    Raises:
+        InputError: a node has too many direct causes to count, or is not a column.
+    """
+    n_strata = matrix.lagged.strata.size
+    tables = {node: (_table(matrix, node, graph.parents(node)), n_strata) for node in nodes}
+    return {
+        node: onset
+        for batch in batches(tables)
+        for node, onset in _fit(batch, graph, history, stratum).items()
+    }
+
+
+def _table(matrix: DiagnosisMatrix, node: str, parents: tuple[str, ...]) -> Float:
+    """Counts of onset over the visits at risk, with the pseudo-visits, by the cells of `noisy_or.design`."""
+    columns = scores.parent_columns(matrix, parents)
+    history, new, burden, strata = matrix.lagged
+    column = matrix.column(node)
+    at_risk = ~history[:, column]
+    rows = Rows(new[at_risk, column], history[at_risk][:, columns], burden[at_risk], strata.size)
+    table = family_table(rows, tuple(range(len(parents))))
+    totals = table.sum(axis=0)
+    rate = (totals[1] + 0.5) / (totals.sum() + 1.0)
+    pseudo = PSEUDO_VISITS / strata.size * np.array([1.0 - rate, rate])
+    by_stratum = table.reshape(strata.size, 2 ** len(parents), 2)
+    by_stratum[:, [0, *(2**i for i in range(len(parents)))]] += pseudo
+    return table
+
+
+def _fit(batch: Batch, graph: CausalGraph, history: frozenset[str], stratum: int) -> dict[str, Onset]:
+    effects, tables, n_strata = batch
+    fitted = noisy_or.fit(tables, n_strata)
+    parameters = np.hstack([fitted.leak, fitted.theta])
+    acting = np.array([[p in history for p in graph.parents(effect)] for effect in effects], dtype=np.float64)
+    base = np.zeros_like(parameters)
+    base[:, stratum] = 1.0
+    total = base.copy()
+    total[:, n_strata:] = acting
+    covariance = _covariance(parameters, tables, noisy_or.design(n_strata, fitted.theta.shape[1]))
+    totals, bases = (_estimates(parameters, covariance, sums) for sums in (total, base))
+    thetas = np.stack([fitted.theta, *strength_intervals(fitted, tables)], axis=-1)
+    causes = (
+        {p: Estimate(*row) for p, row in zip(graph.parents(e), rows, strict=True) if p in history}
+        for e, rows in zip(effects, noisy_or.strength(thetas).tolist(), strict=True)
+    )
+    parts = zip(effects, totals, bases, causes, strict=True)
+    return {effect: Onset(whole, leak, acts) for effect, whole, leak, acts in parts}
+
+
+def _covariance(parameters: Float, tables: Float, cells: Float) -> Float:
+    """Inverse of the expected information, shape (n, m, m).
+
+    I = sum_c n_c d_c d_c' / (exp(eta_c) - 1), d_c the row of the design. A parameter at its bound 0 counts as
+    free: it may be larger, and what it would take from the others widens their intervals.
+    """
+    eta = np.maximum(parameters @ cells.T, noisy_or.FLOOR)
+    weights = tables.sum(axis=-1) / np.expm1(eta)
+    information = np.einsum("nc,ci,cj->nij", weights, cells, cells, optimize=True)
+    size = cells.shape[1]
+    nothing_held = np.zeros(parameters.shape, dtype=np.bool_)
+    columns = [
+        noisy_or.solve(information, nothing_held, np.tile(unit, (len(tables), 1))) for unit in np.eye(size)
+    ]
+    return np.stack(columns, axis=-1)
+
+
+def _estimates(parameters: Float, covariance: Float, sums: Float) -> list[Estimate]:
+    """1 - exp(-eta) of linear sums eta of the parameters, with intervals.
+
+    By the delta method the variance is exp(-2 eta) var(eta). The interval is Wilson's for as many independent
+    visits as give this variance, so that it stays within 0 and 1 and is not symmetric for rare onsets.
+    """
+    eta = np.sum(sums * parameters, axis=1)
+    variance = np.einsum("ni,nij,nj->n", sums, covariance, sums)
+    probability = noisy_or.strength(eta)
+    trials = probability * np.exp(eta) / np.maximum(variance, noisy_or.FLOOR)
+    pairs = zip(probability.tolist(), trials.tolist(), strict=True)
+    return [Estimate(share, *wilson(share, n)) for share, n in pairs]
