@@ -15,11 +15,12 @@ from tools.causal.dataset import ClinicalDataset
 from tools.records.read import read_cohort
 
 CANARY = "Zaphod-Beeblebrox"
+HEADER = ("patient", "time", "code", "system")
 
 
-def write(path: Path, rows: list[tuple[str, ...]]) -> Path:
+def write(path: Path, rows: list[tuple[str, ...]], header: tuple[str, ...] = HEADER) -> Path:
     with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("patient", "time", "code", "system"), *rows])
+        csv.writer(file).writerows([header, *rows])
     return path
 
 
@@ -33,21 +34,23 @@ def cohort_rows(n_patients: int = 60) -> list[tuple[str, ...]]:
     ]
 
 
-def malformed(path: Path) -> Path:
-    draw = random.Random(1)
+def malformed(path: Path, header: tuple[str, ...]) -> Path:
+    draw, width = random.Random(1), len(header)
+    good = ("p1", "2020-01-01", "4019", "ICD9CM")[:width]
     bad = [
-        (CANARY, "not a date", "4019", "ICD9CM"),
-        ("", "2020-01-01", "4019", "ICD9CM"),
-        ("p1", "2020-01-01", CANARY, "ICD9CM"),
-        ("p1", "2020-01-01", "4019"),
-        ("p1", "2020-01-01", "4019", "ICD9CM", CANARY),
-        ("p1", "2020-13-45", "4019", CANARY),
+        (CANARY, "not a date", *good[2:]),
+        ("", *good[1:]),
+        (*good[:2], CANARY, *good[3:]),
+        good[:-1],
+        (*good, CANARY),
+        ("p1", "2020-13-45", "4019", CANARY)[:width],
     ]
-    return write(path, [draw.choice(bad) for _ in range(10_000)])
+    return write(path, [draw.choice(bad) for _ in range(10_000)], header)
 
 
-def test_r1_a_malformed_file_is_refused_with_its_first_fifty_places(tmp_path):
-    path, store = malformed(tmp_path / "bad.csv"), tmp_path / "store"
+@pytest.mark.parametrize("header", [HEADER, HEADER[:3]])
+def test_r1_a_malformed_file_is_refused_with_its_first_fifty_places(tmp_path, header):
+    path, store = malformed(tmp_path / "bad.csv", header), tmp_path / "store"
     command = [sys.executable, "-m", "app.main", "records"]
     checked = subprocess.run(
         [*command, "check", path, "--json"], capture_output=True, text=True, timeout=20, check=False
@@ -144,8 +147,9 @@ def test_r5_changing_the_future_leaves_the_output_byte_equal(tmp_path, iikea):  
     iikea("records", "fit", write(tmp_path / "train.csv", cohort_rows()), "--store", store)
     past = [("q", "2020-01-01", "4019", "ICD9CM"), ("q", "2020-02-01", "25000", "ICD9CM")]
     futures = (
-        [],
         [("q", "2020-03-01", "5859", "ICD9CM")],
+        [("q", "2021-03-01", "4280", "ICD9CM"), ("q", "2021-03-01", "99999", "ICD9CM")],
+        [],
         [("q", "2020-03-01", "4280", "ICD9CM"), ("q", "2021-03-01", "99999", "ICD9CM")],
     )
     outputs = set()

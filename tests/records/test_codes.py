@@ -10,6 +10,7 @@ from tools.records.codes import (
     is_valid,
     is_well_spelled,
     normalise,
+    shape_rule,
     system_name,
 )
 
@@ -63,6 +64,18 @@ def test_what_no_icd9_code_looks_like(code):
 @pytest.mark.parametrize("text", ["40.19", "4019.", "E84.90", "4.0.1", ".401"])
 def test_a_dot_in_the_wrong_place_is_a_misspelling(text):
     assert not is_well_spelled(ICD9CM, text)
+
+
+@pytest.mark.parametrize(
+    ("system", "rule"),
+    [
+        (ICD9CM, "not the shape of an ICD9CM code"),
+        (ICD10CM, "not the shape of an ICD10CM code"),
+        ("READ2", "not a code: 1 to 64 printable characters"),
+    ],
+)
+def test_the_rule_names_the_system(system, rule):
+    assert shape_rule(system) == rule
 
 
 def test_other_systems_keep_dots_and_case():

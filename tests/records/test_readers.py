@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tools.records.codes import is_well_spelled
 from tools.records.faults import RecordFaults
 from tools.records.read import FORMATS, read_cohort, sniff
 from tools.safety.errors import InputError
@@ -112,7 +113,8 @@ def test_visits_without_a_diagnosis_are_kept_and_told(mimic3):
     assert plainly(cohort)["2"] == [(5_680_281_600, [])]
     assert cohort.notices == (
         "1 diagnosis row without a code, left out",
-        "1 visit without any diagnosis, kept as visits without codes",
+        "1 visit without any diagnosis, kept without codes",
+        "no patient has two visits: no transition can be learned, so predictions are impossible",
     )
 
 
@@ -227,12 +229,89 @@ def test_the_system_is_told_from_the_whole_file(write_table, tmp_path, codes, sy
     assert read_cohort(path).vocabulary.systems == (system,)
 
 
-@pytest.mark.parametrize("codes", [["V1582"], ["E8490"], ["4019", "I509"], ["44054006"]])
-def test_an_unclear_system_is_asked_for(write_table, tmp_path, codes):
-    path = write_table(tmp_path / "a.csv", ("patient", "time", "code"), [("p", 1, code) for code in codes])
-    with pytest.raises(InputError, match="add a system column") as caught:
+def without_system(write_table, tmp_path, codes):
+    return write_table(tmp_path / "a.csv", ("patient", "time", "code"), [("p", 1, code) for code in codes])
+
+
+SAY_SYSTEM = "add a `system` column or give --system ICD9CM / ICD10CM"
+
+
+@pytest.mark.parametrize("codes", [["V1582"], ["E8490", "V1582"]])
+def test_a_system_that_all_codes_leave_open_is_asked_for(write_table, tmp_path, codes):
+    path = without_system(write_table, tmp_path, codes)
+    with pytest.raises(InputError, match=SAY_SYSTEM) as caught:
         read_cohort(path)
+    assert not isinstance(caught.value, RecordFaults)
     assert not any(code in str(caught.value) for code in codes)
+    for system in ("9", "10"):
+        assert read_cohort(path, system=system).n_visits == 1
+
+
+@pytest.mark.parametrize(
+    ("codes", "misfits", "system"),
+    [
+        (["4019", "25000", "x", "V1582"], [4], "ICD9CM"),
+        (["I509", "I509", "4019", "25000", "I10"], [4, 5], "ICD10CM"),
+        (["I509", "I509", "I509", "4019", "25000"], [5, 6], "ICD10CM"),
+        (["V1582", "x"], [3], "ICD9CM"),
+        (["44054006"], [2], "ICD9CM"),
+    ],
+)
+def test_r1_codes_unlike_most_are_faults_by_row(write_table, tmp_path, codes, misfits, system):
+    path = without_system(write_table, tmp_path, codes)
+    with pytest.raises(RecordFaults) as caught:
+        read_cohort(path)
+    assert [fault[:2] for fault in caught.value.faults] == [(row, "code") for row in misfits]
+    for fault in caught.value.faults:
+        assert f"not the shape of an {system} code" in fault.rule
+        assert SAY_SYSTEM in fault.rule
+
+
+def test_r1_all_faults_of_a_file_without_systems_come_at_once(write_table, tmp_path):
+    rows = [("p", 1, "V1582"), ("p", "never", "V1582"), ("", 1, ""), ("p", 1)]
+    path = write_table(tmp_path / "a.csv", ("patient", "time", "code"), rows)
+    assert places(path) == [(3, "time"), (4, "code"), (4, "patient"), (5, "(row)")]
+
+
+def test_r1_no_code_at_all_is_a_fault_of_each_row(write_table, tmp_path):
+    assert places(without_system(write_table, tmp_path, ["", " "])) == [(2, "code"), (3, "code")]
+
+
+@given(
+    codes=st.lists(st.sampled_from([*CODES, "I509", "E119", "V1582", "x", ""]), max_size=8),
+)
+@in_fixtures
+def test_no_file_without_systems_is_read_in_part(write_table, tmp_path, codes):
+    path = without_system(write_table, tmp_path, codes)
+    fitting = [s for s in ("ICD9CM", "ICD10CM") if all(is_well_spelled(s, code) for code in codes)]
+    if codes and len(fitting) == 1:
+        assert read_cohort(path).vocabulary.systems == tuple(fitting)
+    else:
+        with pytest.raises(InputError):
+            read_cohort(path)
+
+
+@pytest.mark.parametrize("system", ["", "  ", "a\x1b[0m", "x" * 65])
+def test_a_system_that_is_no_name_is_refused(write_table, tmp_path, system):
+    with pytest.raises(InputError, match=r"^system: not a system's name"):
+        read_cohort(without_system(write_table, tmp_path, ["4019"]), system=system)
+    header = ("patient", "time", "code", "system")
+    path = write_table(tmp_path / "b.csv", header, [("p", 1, "4019", "9"), ("p", 1, "4019", system)])
+    assert places(path) == [(3, "system")]
+
+
+def test_a_system_of_which_nothing_is_known_is_told(write_table, tmp_path):
+    path = without_system(write_table, tmp_path, ["44054006"])
+    assert "no names and no shape checks for system FOO" in read_cohort(path, system="foo").notices
+    header = ("patient", "time", "code", "system", "display")
+    rows = [("p", 1, "1", s, "a name" if s == "B" else "") for s in ("B", "A", "9")]
+    rows[-1] = ("p", 2, "4019", "9", "")
+    notices = read_cohort(write_table(path, header, rows)).notices
+    assert notices == ("no names but the records' own and no shape checks for systems A, B",)
+    rows = [("p", v, "1", f"S{n}", "") for v in (1, 2) for n in range(7)]
+    assert read_cohort(write_table(path, header, rows)).notices == (
+        "no names and no shape checks for systems S0, S1, S2, S3, S4, ...",
+    )
 
 
 def test_a_system_is_refused_where_the_records_name_theirs(write_table, mimic3, tmp_path):
@@ -244,13 +323,19 @@ def test_a_system_is_refused_where_the_records_name_theirs(write_table, mimic3, 
 
 def test_unknown_formats_and_paths_are_refused_by_name(write_table, tmp_path):
     other = write_table(tmp_path / "Jane Doe.csv", ("a", "b"), [(1, 2)])
-    with pytest.raises(InputError, match=r"mimic3.*mimic4.*diabetes130.*long_csv") as caught:
+    with pytest.raises(InputError, match=r"mimic3.*mimic4.*diabetes130.*csv") as caught:
         sniff(other)
     assert "Jane" not in str(caught.value)
     with pytest.raises(InputError, match="no file or folder"):
         read_cohort(tmp_path / "nowhere")
     with pytest.raises(InputError, match="use one of"):
         read_cohort(other, format="omop")
+
+
+def test_a_format_is_named_in_any_case(write_table, tmp_path):
+    path = write_table(tmp_path / "a.csv", ("patient", "time", "code"), [("p", 1, "4019")])
+    assert sniff(path) == "csv"
+    assert read_cohort(path, format=" CSV").source == "csv"
 
 
 def test_each_format_says_what_it_needs(tmp_path):

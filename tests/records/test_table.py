@@ -18,10 +18,10 @@ HEADER = "patient,time,code\n"
 GOOD = HEADER + "p1,1,4019\np2,1,25000\n"
 
 
-def read_text(tmp_path, content, name="records.csv"):
+def read_text(tmp_path, content, name="records.csv", system="9"):
     path = tmp_path / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return read_cohort(path, format="long_csv", system="9")
+    return read_cohort(path, format="csv", system=system)
 
 
 def faults_of(tmp_path, content, name="records.csv"):
@@ -48,6 +48,7 @@ def test_chunks_carry_the_lines_of_the_file(tmp_path):
         (HEADER + "p1,1,4019\np\x002,1,4019\n", (3, "(row)")),
         (HEADER + 'p1,1,4019\n"p2,1,4019\n', (3, "(row)")),
         (HEADER + 'p1,1,4019\n"p2"x,1,4019\n', (3, "(row)")),
+        ('patient,"time" x,code\n', (1, "(row)")),
         (HEADER + ",1,4019\n", (2, "patient")),
         (HEADER + "p1,,4019\n", (2, "time")),
         (HEADER + "p1,1, \n", (2, "code")),
@@ -72,7 +73,13 @@ def test_r1_a_cut_off_gzip_file_is_refused(tmp_path):
 
 
 def test_r1_a_damaged_gzip_file_is_refused(tmp_path):
-    assert faults_of(tmp_path, b"this is no gzip file", "records.csv.gz") == [(1, "(row)")]
+    whole = gzip.compress(GOOD.encode())
+    assert faults_of(tmp_path, whole[:-8] + bytes(8), "records.csv.gz") == [(4, "(row)")]
+
+
+def test_r1_a_plain_file_with_the_name_of_a_gzip_file_is_said_to_be_none(tmp_path):
+    with pytest.raises(RecordFaults, match="not a gzip file"):
+        read_text(tmp_path, GOOD, "records.csv.gz")
 
 
 def test_r1_a_line_without_end_does_not_fill_memory(tmp_path):
@@ -126,9 +133,15 @@ def test_all_faults_are_counted_and_the_first_rows_kept():
 
 
 @pytest.mark.parametrize("content", ["", HEADER])
-def test_a_file_without_rows_is_refused(tmp_path, content):
+@pytest.mark.parametrize("system", ["9", None])
+def test_a_file_without_rows_is_refused(tmp_path, content, system):
     with pytest.raises(InputError, match=r"empty|no rows"):
-        read_text(tmp_path, content)
+        read_text(tmp_path, content, system=system)
+
+
+def test_fields_are_counted_in_words(tmp_path):
+    with pytest.raises(RecordFaults, match="has 1 field where the header has 3"):
+        read_text(tmp_path, HEADER + "p1\n")
 
 
 def test_r2_formula_cells_are_text(tmp_path):

@@ -7,12 +7,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tools.records.codes import is_well_spelled, normalise
+from tools.records.codes import has_shapes, is_well_spelled, normalise
 from tools.records.cohort import Clock, Cohort, Concept, IntArray, Vocabulary, offsets
 from tools.records.faults import counted
 from tools.records.names import name
 
 UNKNOWN = -1
+_SYSTEMS_SHOWN = 5
 
 
 class Numbering:
@@ -144,7 +145,8 @@ def assemble(
         visits: by number.
         entries: visit numbers and concept numbers, each of shape (n_entries,).
         concepts: by number.
-        notices: what the reader has to say; a count of visits without a code is added.
+        notices: what the reader has to say; added are visits without a code, code systems that nothing
+            is known of, and a lack of transitions.
     """
     ids = sorted(patients)
     places = {patient: place for place, patient in enumerate(ids)}
@@ -157,24 +159,44 @@ def assemble(
     width = max(len(vocabulary), 1)
     pairs = np.unique(visit_place[visit] * width + columns[column])
     codes_per_visit = np.bincount(pairs // width, minlength=len(in_order))
+    visits_per_patient = np.bincount(patient, minlength=len(ids))
     return Cohort(
         source=source,
         vocabulary=vocabulary,
         patient_ids=tuple(ids),
-        visit_offsets=offsets(np.bincount(patient, minlength=len(ids))),
+        visit_offsets=offsets(visits_per_patient),
         times=visits.time[in_order],
         clock=clock,
         code_offsets=offsets(codes_per_visit),
         codes=pairs % width,
-        notices=(*notices, *_notice_of_empty(codes_per_visit)),
+        notices=(
+            *notices,
+            *_notice_of_empty(codes_per_visit),
+            *_notice_of_systems(vocabulary),
+            *_notice_of_no_transition(visits_per_patient),
+        ),
     )
 
 
 def _notice_of_empty(codes_per_visit: IntArray) -> tuple[str, ...]:
     empty = int((codes_per_visit == 0).sum())
-    return (
-        (f"{counted(empty, 'visit')} without any diagnosis, kept as visits without codes",) if empty else ()
-    )
+    return (f"{counted(empty, 'visit')} without any diagnosis, kept without codes",) if empty else ()
+
+
+def _notice_of_systems(vocabulary: Vocabulary) -> tuple[str, ...]:
+    strange = [system for system in vocabulary.systems if not has_shapes(system)]
+    if not strange:
+        return ()
+    named = any(c.named_by == "record" for c in vocabulary.concepts if c.system in strange)
+    missing = "no names but the records' own" if named else "no names"
+    listed = ", ".join(strange[:_SYSTEMS_SHOWN]) + (", ..." if len(strange) > _SYSTEMS_SHOWN else "")
+    return (f"{missing} and no shape checks for system{'' if len(strange) == 1 else 's'} {listed}",)
+
+
+def _notice_of_no_transition(visits_per_patient: IntArray) -> tuple[str, ...]:
+    if (visits_per_patient > 1).any():
+        return ()
+    return ("no patient has two visits: no transition can be learned, so predictions are impossible",)
 
 
 def _array(numbers: Iterable[int]) -> IntArray:

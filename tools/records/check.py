@@ -11,6 +11,7 @@ from tools.records.cohort import Cohort
 from tools.records.faults import RecordFaults, counted
 from tools.records.read import known_format, read_cohort, sniff
 
+_UNKNOWN_FORMAT = "unknown"
 _SHIFTED_FROM = date(2100, 1, 1)
 
 
@@ -28,7 +29,7 @@ class RecordsCheck(BaseModel):
     """Summary of a set of records. Where there are faults nothing was loaded, and the counts are 0.
 
     Attributes:
-        format: name of the format.
+        format: name of the format, `unknown` where the files are too damaged to tell.
         patients: number of patients.
         visits: number of visits.
         multi_visit_patients: patients with two visits or more.
@@ -75,8 +76,9 @@ def check(
     Raises:
         InputError: there is nothing to check: unknown path or format, or no row at all.
     """
-    name = sniff(path) if format is None else known_format(format)
+    name = _UNKNOWN_FORMAT
     try:
+        name = sniff(path) if format is None else known_format(format)
         cohort = read_cohort(path, name, system)
     except RecordFaults as error:
         places = tuple(FaultPlace(row=f.row, column=f.column, rule=f.rule) for f in error.faults)
@@ -112,7 +114,9 @@ def summary(cohort: Cohort, today: date) -> RecordsCheck:
 
 def _notice_of_single_visits(cohort: Cohort) -> tuple[str, ...]:
     single = int((cohort.visits_per_patient == 1).sum())
-    return (f"{counted(single, 'patient')} with one visit only: no transitions from them",) if single else ()
+    if not 0 < single < cohort.n_patients:
+        return ()
+    return (f"{counted(single, 'patient')} with one visit only, which gives no transition",)
 
 
 def _notices_of_dates(cohort: Cohort, today: date) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ _DOTTED_SHAPES = {
     ICD9CM: re.compile(r"(?:\d{3}|V\d{2}|E\d{3})(?:\.\d{1,2})?", re.ASCII),
     ICD10CM: re.compile(r"[A-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?", re.ASCII),
 }
-_LONGEST_OTHER_CODE = 64
+_LONGEST_NAME = 64
 
 
 def system_name(text: str) -> str:
@@ -32,6 +32,23 @@ def system_name(text: str) -> str:
     """
     name = text.strip().upper()
     return _SYSTEMS.get(re.sub(r"[^A-Z0-9]", "", name), name)
+
+
+def is_system(text: str) -> bool:
+    """Whether a text can name a code system: 1 to 64 printable characters, outer spaces apart."""
+    return _is_name(text.strip())
+
+
+def has_shapes(system: str) -> bool:
+    """Whether the shape of a system's codes, and published names for them, are known here."""
+    return system in _SHAPES
+
+
+def shape_rule(system: str) -> str:
+    """The rule that a spelling breaks when `is_well_spelled` refuses it."""
+    if system in _SHAPES:
+        return f"not the shape of an {system} code"
+    return f"not a code: 1 to {_LONGEST_NAME} printable characters"
 
 
 def normalise(system: str, text: str) -> str:
@@ -84,7 +101,7 @@ def is_valid(system: str, code: str) -> bool:
     """
     if system in _SHAPES:
         return _SHAPES[system].fullmatch(code) is not None
-    return 0 < len(code) <= _LONGEST_OTHER_CODE and code.isprintable()
+    return _is_name(code)
 
 
 def is_well_spelled(system: str, text: str) -> bool:
@@ -100,3 +117,7 @@ def is_well_spelled(system: str, text: str) -> bool:
     if system in _DOTTED_SHAPES and "." in spelling:
         return _DOTTED_SHAPES[system].fullmatch(spelling) is not None
     return is_valid(system, normalise(system, text))
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= _LONGEST_NAME and text.isprintable()

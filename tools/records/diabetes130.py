@@ -11,7 +11,7 @@ import pandas as pd
 
 from tools.records.admissions import Admissions
 from tools.records.build import UNKNOWN, Concepts, Entries, assemble
-from tools.records.codes import ICD9CM
+from tools.records.codes import ICD9CM, shape_rule
 from tools.records.cohort import Cohort, IntArray
 from tools.records.faults import Faults
 from tools.records.locate import find_table, is_table
@@ -83,5 +83,5 @@ def _numbers(table: Table, cells: "pd.Series[str]", concepts: Concepts) -> IntAr
     spelled = cells[given].str.replace(r"^\d{1,2}(?=\.|$)", lambda m: m.group().zfill(3), regex=True)
     numbers[given] = concepts.add(ICD9CM, spelled)
     bad = given & (numbers == UNKNOWN)
-    table.note(cells.index[bad], str(cells.name), f"not the shape of a {ICD9CM} code")
+    table.note(cells.index[bad], str(cells.name), shape_rule(ICD9CM))
     return numbers

@@ -64,4 +64,8 @@ class Faults:
             RecordFaults: there are faults.
         """
         if self.count:
-            raise RecordFaults(field, self.count, self.kept)
+            raise self.error(field)
+
+    def error(self, field: str) -> RecordFaults:
+        """What was noted, of which there is something, as an error to raise."""
+        return RecordFaults(field, self.count, self.kept)

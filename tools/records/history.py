@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tools.records.codes import is_well_spelled, system_name
-from tools.records.cohort import Patient, Vocabulary
+from tools.records.cohort import Vocabulary
 from tools.records.faults import FAULTS_KEPT, counted
 from tools.safety.errors import Fault, InputError
 
 MOST_VISITS = 1_000
 MOST_CODES = 500
 LONGEST_TEXT = 100_000
-_NAME_IT = "write it as SYSTEM:code"
+_SHAPE = '[["250.00", "401.9"], ["428.0"]]'
 _BETWEEN_CODES = re.compile(r"[\s,]+")
 
 
@@ -37,11 +37,6 @@ class History(NamedTuple):
     unknown: tuple[Place, ...] = ()
     notices: tuple[str, ...] = ()
 
-    @property
-    def codes(self) -> tuple[str, ...]:
-        """All keys of the history, sorted, each once; empty when there is nothing to predict from."""
-        return tuple(sorted({key for visit in self.visits for key in visit}))
-
 
 def split_history(text: str) -> list[list[str]]:
     """The spellings of a typed history, visit by visit.
@@ -58,11 +53,6 @@ def split_history(text: str) -> list[list[str]]:
     return [[s for s in _BETWEEN_CODES.split(part) if s] for part in body.split(";")] if body else []
 
 
-def parse_history(text: str, vocabulary: Vocabulary) -> History:
-    """Read a history such as `250.00 401.9; 428.0`; see `split_history` and `read_history`."""
-    return read_history(split_history(text), vocabulary)
-
-
 def read_history(visits: Sequence[Sequence[str]], vocabulary: Vocabulary) -> History:
     """Look up the codes of a history.
 
@@ -75,18 +65,23 @@ def read_history(visits: Sequence[Sequence[str]], vocabulary: Vocabulary) -> His
         The history, cut to the last 1,000 visits and the 500 latest codes.
 
     Raises:
-        InputError: a visit without codes, or spellings that no code of the data set's systems can have;
-            `faults` gives the visit as row and `code N` as column.
+        InputError: no list of visits, a visit that is no list or has no codes, or a code that is no text or
+            is spelled as no code of the data set's systems can be; `faults` gives the visit as row and
+            `code N` as column.
     """
+    if not isinstance(visits, list | tuple):
+        raise InputError("history", f"not a list of visits; write it as {_SHAPE}")
     read: list[tuple[str, ...]] = []
     unknown: list[Place] = []
     faults: list[Fault] = []
     for number, spellings in enumerate(visits, start=1):
-        if not spellings:
-            faults.append(Fault(number, "visit", "no code in it; give one, or leave the visit out"))
+        rule = _broken_by_visit(spellings)
+        if rule is not None:
+            faults.append(Fault(number, "visit", rule))
+            continue
         keys: set[str] = set()
         for position, spelling in enumerate(spellings, start=1):
-            found = _look_up(spelling.strip(), vocabulary)
+            found = _look_up(spelling, vocabulary)
             if isinstance(found, str):
                 keys.add(found)
             elif found is None:
@@ -98,29 +93,21 @@ def read_history(visits: Sequence[Sequence[str]], vocabulary: Vocabulary) -> His
     return _within_limits(History(tuple(read), tuple(unknown)))
 
 
-def history_of(patient: Patient) -> History:
-    """The history of a patient of the records, all visits, within the same limits."""
-    return _within_limits(History(tuple(visit.codes for visit in patient.visits)))
-
-
-def _systems_of(spelling: str, vocabulary: Vocabulary) -> tuple[str, ...]:
-    """The data set's code systems that a spelling can belong to."""
-    named, colon, code = spelling.rpartition(":")
-    systems = {system_name(named)} if colon else set(vocabulary.systems)
-    return tuple(s for s in vocabulary.systems if s in systems and is_well_spelled(s, code))
-
-
-def _find(spelling: str, system: str, vocabulary: Vocabulary) -> str | None:
-    return vocabulary.find(spelling.rpartition(":")[2], system)
-
-
 class _Misspelt(NamedTuple):
     rule: str
 
 
-def _look_up(spelling: str, vocabulary: Vocabulary) -> str | _Misspelt | None:
+def _broken_by_visit(spellings: object) -> str | None:
+    if not isinstance(spellings, list | tuple):
+        return f"not a list of codes; write the history as {_SHAPE}"
+    return None if spellings else "no code in it; give one, or leave the visit out"
+
+
+def _look_up(spelling: object, vocabulary: Vocabulary) -> str | _Misspelt | None:
     """The key of a spelling, None where the data set does not know it, or the rule that it breaks."""
-    named, colon, code = spelling.rpartition(":")
+    if not isinstance(spelling, str):
+        return _Misspelt('not text; put the code in quotes, as in "250.00"')
+    named, colon, code = spelling.strip().rpartition(":")
     systems = (system_name(named),) if colon else vocabulary.systems
     possible = [s for s in systems if s in vocabulary.systems and is_well_spelled(s, code)]
     if not possible:
@@ -145,7 +132,7 @@ def _within_limits(history: History) -> History:
     dropped_visits = max(0, len(history.visits) - MOST_VISITS)
     if dropped_visits:
         notices.append(
-            f"the {counted(dropped_visits, 'oldest visit')} left out: at most {MOST_VISITS:,} are used"
+            f"{counted(dropped_visits, 'oldest visit')} left out: at most {MOST_VISITS:,} are used"
         )
     visits = history.visits[dropped_visits:]
     latest = tuple(dict.fromkeys(key for visit in reversed(visits) for key in visit))

@@ -1,13 +1,16 @@
 """Long CSV: one diagnosis a row, with patient, time, code and, where there are several, code system."""
 
 import re
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from tools.records.build import UNKNOWN, Concepts, Numbering, Visits, assemble, stacked
-from tools.records.codes import ICD9CM, ICD10CM, is_well_spelled, system_name
+from tools.records.codes import ICD9CM, ICD10CM, is_system, is_well_spelled, shape_rule, system_name
 from tools.records.cohort import Clock, Cohort, IntArray
 from tools.records.faults import Faults
 from tools.records.locate import is_table
@@ -15,7 +18,7 @@ from tools.records.table import Table
 from tools.records.times import seconds
 from tools.safety.errors import InputError
 
-NAME = "long_csv"
+NAME = "csv"
 NEEDS = "a .csv or .csv.gz file with the columns patient, time, code and perhaps system, display"
 _COLUMNS = {
     "patient": ("patient", "patient_id", "subject_id", "person_id"),
@@ -25,6 +28,8 @@ _COLUMNS = {
     "display": ("display", "code_display"),
 }
 _REQUIRED = ("patient", "time", "code")
+_NO_SYSTEM = "not a system's name; give ICD9CM, ICD10CM or what the records call their system"
+_SAY_SYSTEM = "add a `system` column or give --system ICD9CM / ICD10CM"
 _ORDER = re.compile(r"[+-]?[0-9]{1,15}")
 
 
@@ -49,18 +54,20 @@ def read(path: Path, system: str | None = None) -> Cohort:
     if not is_table(path):
         raise InputError("records", f"{NAME} needs {NEEDS}")
     table = Table(path, Faults())
-    system = _system_of_file(table, system)
+    coding = _coding(table, system)
     patients, concepts, clock = Numbering(), Concepts(), None
     parts: list[tuple[IntArray, IntArray, IntArray]] = []
     for chunk in table.chunks(_COLUMNS, required=set(_REQUIRED)):
-        for column in (*_REQUIRED, *(["system"] if system is None else [])):
+        for column in (*_REQUIRED, *(["system"] if coding.system is None else [])):
             table.require(chunk, column)
         clock = clock or _clock(chunk["time"])
-        numbers = _numbers(table, chunk, concepts, system)
+        numbers = _numbers(table, chunk, concepts, coding)
         parts.append((patients.add(chunk["patient"]), _times(table, chunk["time"], clock), numbers))
     table.faults.refuse("records")
     if clock is None:
         raise InputError("records", "the file has no rows below its header")
+    if not coding.is_clear:
+        raise InputError("code", f"every code fits both ICD-9-CM and ICD-10-CM; {_SAY_SYSTEM}")
     patient, time, concept = (stacked(column) for column in zip(*parts, strict=True))
     visits, visit = _visits(patient, time)
     return assemble(
@@ -68,32 +75,55 @@ def read(path: Path, system: str | None = None) -> Cohort:
     )
 
 
-def infer_system(spellings: set[str]) -> str:
-    """The code system whose shape all spellings have.
+class _Coding(NamedTuple):
+    """How a file's code system is known.
 
-    Raises:
-        InputError: none has, or both ICD-9-CM and ICD-10-CM do (as codes that begin with E or V may).
+    Attributes:
+        system: of all rows; None where a column says it.
+        is_clear: False where every code fits two systems.
+        next_step: what a code that does not fit may call for.
     """
-    fitting = [s for s in (ICD9CM, ICD10CM) if all(is_well_spelled(s, text) for text in spellings)]
-    if len(fitting) == 1:
-        return fitting[0]
-    found = "fit both" if fitting else "do not all fit one of"
-    rule = f"the codes {found} ICD-9-CM and ICD-10-CM; add a system column, or name the system"
-    raise InputError("code", rule)
+
+    system: str | None
+    is_clear: bool = True
+    next_step: str = ""
 
 
-def _system_of_file(table: Table, system: str | None) -> str | None:
-    in_file = bool(set(table.header()) & set(_COLUMNS["system"]))
-    if in_file and system is not None:
-        raise InputError("system", "the file has a system column of its own; leave this argument out")
-    if in_file or system is not None:
-        return system_name(system) if system is not None else None
-    scan = Table(table.path, table.faults)
-    spellings: set[str] = set()
+def _coding(table: Table, given: str | None) -> _Coding:
+    if set(table.header()) & set(_COLUMNS["system"]):
+        if given is not None:
+            raise InputError("system", "the file has a system column of its own; leave this argument out")
+        return _Coding(None)
+    if given is None:
+        return _told_by_shape(_rows_by_spelling(table))
+    if not is_system(given):
+        raise InputError("system", _NO_SYSTEM)
+    return _Coding(system_name(given))
+
+
+def _told_by_shape(rows: Mapping[str, int]) -> _Coding:
+    """The system whose shape most rows have; ICD-9-CM where both have as many.
+
+    Codes that begin with E or V may fit both systems.
+
+    Args:
+        rows: spelling of a code to the number of rows that hold it.
+    """
+    fitting = {s: {text for text in rows if is_well_spelled(s, text)} for s in (ICD9CM, ICD10CM)}
+    system = max(fitting, key=lambda s: sum(rows[text] for text in fitting[s]))
+    fits_both = fitting[ICD9CM] == fitting[ICD10CM] == rows.keys()
+    step = f", the system taken since the file names none; mend it, or {_SAY_SYSTEM}"
+    return _Coding(system, is_clear=not (rows and fits_both), next_step=step)
+
+
+def _rows_by_spelling(table: Table) -> dict[str, int]:
+    # A table of its own, since the reading proper meets and notes the same faults again.
+    scan = Table(table.path, Faults())
+    rows: Counter[str] = Counter()
     for chunk in scan.chunks({"code": _COLUMNS["code"]}, required={"code"}):
-        spellings.update(chunk["code"].unique())
-    table.faults.refuse("records")
-    return infer_system(spellings - {""})
+        rows.update(chunk["code"])
+    del rows[""]
+    return rows
 
 
 def _clock(times: "pd.Series[str]") -> Clock:
@@ -113,16 +143,20 @@ def _times(table: Table, texts: "pd.Series[str]", clock: Clock) -> IntArray:
     return times
 
 
-def _numbers(table: Table, chunk: pd.DataFrame, concepts: Concepts, system: str | None) -> IntArray:
+def _numbers(table: Table, chunk: pd.DataFrame, concepts: Concepts, coding: _Coding) -> IntArray:
     numbers = np.full(len(chunk), UNKNOWN, dtype=np.int64)
-    systems = chunk["system"] if system is None else pd.Series(system, index=chunk.index, dtype=object)
+    one = coding.system
+    systems = chunk["system"] if one is None else pd.Series(one, index=chunk.index, dtype=object)
     for text in systems.unique():
-        here = (systems == text).to_numpy() & (chunk["code"] != "").to_numpy()
+        in_system = (systems == text).to_numpy()
+        if not is_system(text):
+            table.note(chunk.index[in_system & (text != "")], "system", _NO_SYSTEM)
+            continue
+        here = in_system & (chunk["code"] != "").to_numpy()
         named = system_name(text)
         numbers[here] = concepts.add(named, chunk["code"][here])
         bad = here & (numbers == UNKNOWN)
-        shape = f"a {named} code" if named in (ICD9CM, ICD10CM) else "a code: 1 to 64 printable characters"
-        table.note(chunk.index[bad], "code", f"not the shape of {shape}")
+        table.note(chunk.index[bad], "code", shape_rule(named) + coding.next_step)
     if "display" in chunk:
         concepts.show(numbers, chunk["display"])
     return numbers

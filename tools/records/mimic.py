@@ -9,6 +9,7 @@ import pandas as pd
 
 from tools.records.admissions import Admissions
 from tools.records.build import UNKNOWN, Concepts, Entries, Visits, assemble
+from tools.records.codes import shape_rule
 from tools.records.cohort import Cohort, IntArray
 from tools.records.faults import Faults, counted
 from tools.records.locate import find_table
@@ -16,6 +17,7 @@ from tools.records.table import Table
 from tools.records.times import seconds
 from tools.safety.errors import InputError
 
+_ADMISSIONS, _DIAGNOSES = "ADMISSIONS", "DIAGNOSES_ICD"
 _ADMISSION_COLUMNS = {"subject_id": ("subject_id",), "hadm_id": ("hadm_id",), "admittime": ("admittime",)}
 CodeNumbers = Callable[[Table, pd.DataFrame, Concepts], IntArray]
 
@@ -33,9 +35,9 @@ def find_tables(folder: Path) -> Tables | None:
     return Tables(admissions, diagnoses) if admissions and diagnoses else None
 
 
-def header_of(path: Path) -> tuple[str, ...]:
-    """Column names of a table, in lower case."""
-    return Table(path, Faults()).header()
+def header_of(diagnoses: Path) -> tuple[str, ...]:
+    """Column names of the table of diagnoses, in lower case."""
+    return Table(diagnoses, Faults(), _DIAGNOSES).header()
 
 
 def read_tables(
@@ -57,9 +59,9 @@ def read_tables(
         InputError: a file cannot be read at all, or lists no admission.
     """
     faults = Faults()
-    admissions, visits = _read_admissions(Table(tables.admissions, faults, "ADMISSIONS"))
+    admissions, visits = _read_admissions(Table(tables.admissions, faults, _ADMISSIONS))
     faults.refuse("records")
-    table = Table(tables.diagnoses, faults, "DIAGNOSES_ICD")
+    table = Table(tables.diagnoses, faults, _DIAGNOSES)
     concepts, entries, without_code = Concepts(), Entries(), 0
     columns = {name: (name,) for name in ("subject_id", "hadm_id", *code_columns)}
     for chunk in table.chunks(columns, required=columns.keys()):
@@ -69,7 +71,7 @@ def read_tables(
         entries.add(visit, numbers_of(table, coded, concepts))
     faults.refuse("records")
     if not len(visits.time):
-        raise InputError("ADMISSIONS", "lists no admission; check that this is the whole file")
+        raise InputError(_ADMISSIONS, "lists no admission; check that this is the whole file")
     left_out = f"{counted(without_code, 'diagnosis row')} without a code, left out"
     return assemble(
         source,
@@ -112,4 +114,4 @@ def _visit_numbers(table: Table, chunk: pd.DataFrame, admissions: Admissions, vi
 
 def refuse_bad_codes(table: Table, rows: pd.Index, numbers: IntArray, column: str, system: str) -> None:
     """Note the rows whose spelling cannot be a code of the system."""
-    table.note(rows[numbers == UNKNOWN], column, f"not the shape of a {system} code")
+    table.note(rows[numbers == UNKNOWN], column, shape_rule(system))

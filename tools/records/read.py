@@ -29,7 +29,7 @@ def sniff(path: str | Path) -> str:
     """Name of the format that records are in, told by file names and headers.
 
     Raises:
-        InputError: nothing is there, or it is of no known format.
+        InputError: nothing is there, it is of no known format, or a header cannot be read (`RecordFaults`).
     """
     found = _existing(path)
     for name, format_ in FORMATS.items():
@@ -60,12 +60,12 @@ def read_cohort(path: str | Path, format: str | None = None, system: str | None 
 
 
 def known_format(text: str) -> str:
-    """The format that a spelling means (`MIMIC3`, `long-csv`).
+    """The format that a spelling means (`MIMIC3`, ` csv`).
 
     Raises:
         InputError: none.
     """
-    name = text.strip().lower().replace("-", "_")
+    name = text.strip().lower()
     if name not in FORMATS:
         raise InputError("format", f"unknown; use one of {', '.join(FORMATS)}")
     return name

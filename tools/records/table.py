@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TextIO, cast
 import numpy.typing as npt
 import pandas as pd
 
-from tools.records.faults import Faults
+from tools.records.faults import Faults, counted
 from tools.safety.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ _LONGEST_LINE = 1_000_000
 _ROWS_A_CHUNK = 50_000
 _WHOLE_ROW = "(row)"
 _UNREADABLE = (EOFError, zlib.error, gzip.BadGzipFile)
+_GZIP_BEGINS = b"\x1f\x8b"
+_DAMAGED = "the compressed file is cut off or damaged here; get it again"
+_NO_GZIP = "not a gzip file; compress it, or take .gz off its name"
 
 
 class Table:
@@ -44,7 +47,7 @@ class Table:
         """Column names in lower case.
 
         Raises:
-            InputError: the file cannot be opened, or holds no line.
+            InputError: the file cannot be opened, holds no line, or no header can be made of the first.
         """
         with self._open() as stream:
             return self._header(csv.reader(self._lines(stream), strict=True))
@@ -60,7 +63,7 @@ class Table:
             Frames of `str` with our column names; the index is the 1-based line of the file.
 
         Raises:
-            InputError: the file cannot be opened, or holds no line.
+            InputError: the file cannot be opened, holds no line, or no header can be made of the first.
         """
         with self._open() as stream:
             reader = csv.reader(self._lines(stream), strict=True)
@@ -93,6 +96,10 @@ class Table:
         with stream:
             yield cast(TextIO, stream)
 
+    def _begins_as_gzip(self) -> bool:
+        with self.path.open("rb") as stream:
+            return _GZIP_BEGINS.startswith(stream.read(len(_GZIP_BEGINS)))
+
     @property
     def _name(self) -> str:
         return self.label or "records"
@@ -104,7 +111,8 @@ class Table:
             self.faults.refuse(self._name)
             raise InputError(self._name, "the file is empty; it needs a header line") from None
         except csv.Error:
-            raise InputError(self._name, "the header's quoting is broken; mend it", row=1) from None
+            self._whole_row(1, "the header's quoting is broken; mend it")
+            raise self.faults.error(self._name) from None
 
     def _lines(self, stream: TextIO) -> Iterator[str]:
         row = 0
@@ -115,7 +123,7 @@ class Table:
             except StopIteration:
                 return
             except _UNREADABLE:
-                self._whole_row(row + 1, "the compressed file is cut off or damaged here; get it again")
+                self._whole_row(row + 1, _DAMAGED if self._begins_as_gzip() else _NO_GZIP)
                 return
             row += 1
             if len(line) == _LONGEST_LINE:
@@ -140,7 +148,8 @@ class Table:
             if len(cells) == width:
                 yield row, cells
             elif cells:
-                self._whole_row(row, f"has {len(cells)} fields where the header has {width}; quote commas")
+                found = counted(len(cells), "field")
+                self._whole_row(row, f"has {found} where the header has {width}; quote commas")
 
     def _places(
         self, header: tuple[str, ...], columns: Mapping[str, tuple[str, ...]], required: Set[str]
