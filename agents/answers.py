@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 _MAX_DEPTH = 40
 _MAX_PROBLEMS = 5
-_FENCED = re.compile(r"^```[a-zA-Z]*\s*\n(.*?)^\s*```", re.DOTALL | re.MULTILINE)
+_FENCE = "```"
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
 _SEPARATOR = "<SEP>"
 
@@ -128,7 +128,7 @@ def read(text: str, answer: type[A]) -> A:
 
 
 def _json_in(text: str) -> Any:  # noqa: ANN401
-    fenced = _FENCED.findall(text)
+    fenced = _fenced(text)
     if len(fenced) > 1:
         raise Unreadable(["more than one fenced block; give one"])
     body = (fenced[0] if fenced else text).strip()
@@ -143,6 +143,22 @@ def _json_in(text: str) -> Any:  # noqa: ANN401
     if "{" in body[end:]:
         raise Unreadable(["more than one JSON value; give one"])
     return value
+
+
+def _fenced(text: str) -> list[str]:
+    """What stands between lines of ```; a fence that is never closed opens nothing."""
+    blocks: list[str] = []
+    inside: list[str] | None = None
+    for line in text.splitlines():
+        if not line.lstrip().startswith(_FENCE):
+            if inside is not None:
+                inside.append(line)
+        elif inside is None:
+            inside = []
+        else:
+            blocks.append("\n".join(inside))
+            inside = None
+    return blocks
 
 
 def _refuse_depth(text: str) -> None:

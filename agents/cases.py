@@ -160,7 +160,7 @@ class CaseEdge(BaseModel):
     strength: float
     low: float
     high: float
-    direction_identified: bool
+    time: Literal["backs", "undecided", "against"]
 
 
 class CasePart(BaseModel):
@@ -171,6 +171,8 @@ class CasePart(BaseModel):
     name: Literal["recurrence", "base rate", "cause"]
     cause: str | None = None
     value: float
+    low: float
+    high: float
 
 
 class CaseRisk(BaseModel):

@@ -4,10 +4,12 @@ from functools import cache
 from importlib import metadata
 from typing import Any, TypedDict
 
+from agents.intake import LEFT_OUT
 from agents.settings import Settings
 from tools.reporting.result import (
     Candidate,
     CitedPassage,
+    DataSource,
     DiagnosisResult,
     Direction,
     Disease,
@@ -22,15 +24,19 @@ from tools.reporting.result import (
     Refusal,
     StopReason,
 )
+from tools.resources import open_dataset
 
 ASSUMPTIONS = (
     "No unmeasured disease drives both ends of an edge beyond what the number of a patient's codes tells. "
     "A common cause outside the graph would refute an edge.",
     "A code not recorded means the disease was not there. Under-coding weakens edges and delays onsets.",
-    "Causes act independently of each other (leaky noisy-OR) and the same way in all patients of a burden "
-    "stratum. Strong interactions would show as a poor fit.",
-    "The direction of an edge rests on the order of first records. Where it is marked as not identified, the "
-    "reverse explains the records as well.",
+    "Causes act independently of each other and with the same strength in all patients (leaky noisy-OR; only "
+    "the leak differs by burden). A cause that acts only together with another would refute its strength.",
+    "The direction of an edge rests on onsets: whether those who have the one come down with the other more "
+    "often than the reverse. A common cause outside the graph can feign it. Where time does not back an "
+    "edge, its direction is the tier's (history before candidates) or the score's.",
+    "Intervals hold given the graph: the same patients chose its edges and measured them, so strengths lean "
+    "high and intervals are too narrow by what the choice adds.",
     "The patient resembles those in the records: same coding habits, same kind of care.",
 )
 _SHOWN_PACKAGES = ("ii-kea", "langgraph", "langchain-core", "numpy", "scipy", "chromadb")
@@ -51,7 +57,7 @@ class ConclusionSlice(TypedDict, total=False):
     risks: list[dict[str, Any]]
     graph: dict[str, Any]
     decision: dict[str, Any]
-    comment: str
+    focus: str
     refusal: dict[str, str]
     notices: list[str]
     calls: int
@@ -63,26 +69,34 @@ def conclude(state: ConclusionSlice, stopped: StopReason | None) -> dict[str, An
     trials = state.get("trials", [])
     refusal = state.get("refusal")
     result = DiagnosisResult(
-        history=tuple(tuple(visit) for visit in state.get("visits", [])),
-        diseases={key: Disease(**_named(d)) for key, d in sorted(state.get("diseases", {}).items())},
-        comment=state.get("comment") or "",
+        history=tuple(tuple(visit) for visit in (state.get("visits") or [])),
+        diseases={key: Disease(**_named(d)) for key, d in sorted((state.get("diseases") or {}).items())},
+        comment=state["focus"],
         predictions=() if refusal else _predictions(state),
         graph=_graph(state),
         scores=tuple(_score(trial) for trial in trials),
         stopped=stopped,
         iterations=len(trials),
-        candidates=tuple(_candidate(c, state["diseases"]) for c in state.get("candidates", [])),
+        candidates=tuple(_candidate(c, state["diseases"]) for c in (state.get("candidates") or [])),
         knowledge=_knowledge(state),
+        data=_data(settings),
         model=settings.model,
         calls=state.get("calls", 0),
         versions=_versions(),
         seed=settings.seed,
         notices=tuple(state.get("notices", [])),
         assumptions=ASSUMPTIONS,
-        explanation=state.get("decision", {}).get("explanation", ""),
+        explanation=(state.get("decision") or {}).get("explanation", ""),
         refusal=Refusal(**refusal) if refusal else None,
     )
     return {"result": result.model_dump(mode="json")}
+
+
+def _data(settings: Settings) -> DataSource:
+    dataset = open_dataset(settings.store)
+    return DataSource(
+        source=dataset.source, hash=dataset.hash, patients=dataset.n_patients, visits=dataset.n_visits
+    )
 
 
 def _named(disease: dict[str, Any]) -> dict[str, Any]:
@@ -90,8 +104,8 @@ def _named(disease: dict[str, Any]) -> dict[str, Any]:
 
 
 def _predictions(state: ConclusionSlice) -> tuple[Prediction, ...]:
-    risks = {risk["code"]: risk for risk in state.get("risks", [])}
-    proposed = state.get("decision", {}).get("predictions", [])
+    risks = {risk["code"]: risk for risk in (state.get("risks") or [])}
+    proposed = (state.get("decision") or {}).get("predictions", [])
     return tuple(
         _prediction(rank, p, risks.get(p["code"]), state["diseases"][p["code"]])
         for rank, p in enumerate(proposed, start=1)
@@ -118,16 +132,17 @@ def _prediction(
 
 
 def _graph(state: ConclusionSlice) -> Graph:
-    if "graph" not in state:
+    if not state.get("graph"):
         return Graph()
     diseases = state["diseases"]
     cited: dict[tuple[str, str], list[str]] = {}
-    for finding in state.get("findings", []):
+    for finding in state.get("findings") or []:
         cited.setdefault((finding["cause"], finding["effect"]), []).append(finding["passage"])
     return Graph(
         nodes=tuple(
             GraphNode(code=d["code"], dotted=d["dotted"], display=d["display"], role=d["role"])
             for d in diseases.values()
+            if d["role"] != LEFT_OUT
         ),
         edges=tuple(
             _edge(edge, tuple(dict.fromkeys(cited.get((edge["cause"], edge["effect"]), []))))
@@ -158,7 +173,7 @@ def _candidate(candidate: dict[str, Any], diseases: dict[str, dict[str, Any]]) -
 
 
 def _knowledge(state: ConclusionSlice) -> Knowledge | None:
-    if "knowledge" not in state:
+    if not state.get("knowledge"):
         return None
     shown = set(CitedPassage.model_fields)
     return Knowledge(
@@ -166,9 +181,9 @@ def _knowledge(state: ConclusionSlice) -> Knowledge | None:
         query=state["query"],
         passages=tuple(
             CitedPassage(**{field: value for field, value in p.items() if field in shown})
-            for p in state.get("passages", [])
+            for p in (state.get("passages") or [])
         ),
-        findings=tuple(Finding(**finding) for finding in state.get("findings", [])),
+        findings=tuple(Finding(**finding) for finding in (state.get("findings") or [])),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 from agents.answers import Decision, ProposedPrediction
 from agents.cases import CaseEdge, CaseFinding, CaseRisk, DecisionCase
 from agents.codes import CodeList
-from agents.knowledge import case_diseases
+from agents.intake import case_diseases
 from agents.model import ask
 from agents.settings import Settings
 from tools.catalogue import next_visit_risks
@@ -22,7 +22,7 @@ class DecisionSlice(TypedDict, total=False):
     graph: dict[str, Any]
     findings: list[dict[str, Any]]
     passages: list[dict[str, Any]]
-    comment: str
+    focus: str
     settings: dict[str, Any]
     calls: int
 
@@ -31,25 +31,27 @@ def decide(state: DecisionSlice) -> dict[str, Any]:
     """Has the next visit's risks computed under the graph, and asks the mind for its ranked predictions."""
     settings = Settings.model_validate(state["settings"])
     diseases = case_diseases(state["diseases"])
-    edges = state.get("graph", {}).get("edges", [])
+    edges = (state.get("graph") or {}).get("edges", [])
     risks = next_visit_risks.invoke(
         {
             "nodes": [d.code for d in diseases],
-            "history": [d.code for d in diseases if d.role == "history"],
+            "history": sorted({code for visit in state["visits"] for code in visit}),
             "edges": [[edge["cause"], edge["effect"]] for edge in edges],
+            "n_visits": len(state["visits"]),
             "store": settings.store,
         }
     )["risks"]
+    named = {disease.code for disease in diseases}
     case = DecisionCase(
-        history=tuple(tuple(visit) for visit in state["visits"]),
+        history=tuple(tuple(code for code in visit if code in named) for visit in state["visits"]),
         diseases=diseases,
         edges=tuple(_case_edge(edge) for edge in edges),
         risks=tuple(CaseRisk.model_validate(risk) for risk in risks),
-        findings=tuple(CaseFinding.model_validate(f) for f in state.get("findings", [])),
-        comment=state.get("comment") or "",
+        findings=tuple(CaseFinding.model_validate(f) for f in (state.get("findings") or [])),
+        comment=state["focus"],
         top_k=settings.top_k,
     )
-    retrieved = frozenset(passage["id"] for passage in state.get("passages", []))
+    retrieved = frozenset(passage["id"] for passage in (state.get("passages") or []))
     reply = ask(
         case,
         Decision,
@@ -68,7 +70,7 @@ def _case_edge(edge: dict[str, Any]) -> CaseEdge:
         strength=edge["strength"],
         low=low,
         high=high,
-        direction_identified=edge["direction"]["identified"],
+        time=edge["direction"]["verdict"],
     )
 
 

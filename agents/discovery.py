@@ -16,11 +16,11 @@ from agents.cases import (
     RememberedGraph,
 )
 from agents.codes import CodeList
-from agents.knowledge import case_diseases
+from agents.intake import case_diseases
 from agents.model import Inadmissible, ask
 from agents.settings import Settings
 from agents.toolbox import Toolbox
-from tools.catalogue import score_edits, score_graph, search_graph, select_candidates
+from tools.catalogue import orient_graph, score_edits, score_graph, search_graph, select_candidates
 from tools.causal.dag import CausalGraph
 from tools.safety.errors import InputError
 
@@ -65,10 +65,14 @@ def propose(state: DiscoverySlice) -> dict[str, Any]:
 
 
 def fit(state: DiscoverySlice) -> dict[str, Any]:
-    """Fits the current hypothesis to the diagnosis matrix, with the tool, and remembers the trial."""
+    """Orients the current hypothesis by time and fits it to the diagnosis matrix, with the tools for it.
+
+    What time turned round or dropped is said in a notice; the mind sees the oriented graph from here on.
+    """
     case_view = _CaseView(state)
-    edges = state["hypothesis"]["edges"]
     trials = state.get("trials", [])
+    oriented = orient_graph.invoke(case_view.arguments(edges=state["hypothesis"]["edges"]))
+    edges = oriented["edges"]
     fitted = score_graph.invoke(case_view.arguments(edges=edges))
     trial = {
         "iteration": len(trials),
@@ -78,7 +82,27 @@ def fit(state: DiscoverySlice) -> dict[str, Any]:
         "change": case_view.change(trials[-1]["hypothesis"]["edges"], edges) if trials else None,
         "fit": fitted,
     }
-    return {"trials": [trial]}
+    notices = [*([] if trials else _burden(fitted)), *_notices(len(trials), oriented)]
+    return {"trials": [trial], "hypothesis": trial["hypothesis"], "notices": notices}
+
+
+def _burden(fitted: dict[str, Any]) -> list[str]:
+    if fitted["burden_measure"] == "codes":
+        return []
+    return [
+        "most visits in these records carry the same, largest number of codes; so burden is counted in "
+        "visits, and diseases that compete for a place look less related than they are"
+    ]
+
+
+def _notices(iteration: int, oriented: dict[str, Any]) -> list[str]:
+    done = {"turned": "turned round", "dropped": "dropped"}
+    return [
+        f"graph {iteration}: {said}, as onsets speak against the direction: "
+        + ", ".join(f"{cause} -> {effect}" for cause, effect in oriented[kind])
+        for kind, said in done.items()
+        if oriented[kind]
+    ]
 
 
 def amend(state: DiscoverySlice) -> dict[str, Any]:
@@ -117,7 +141,7 @@ class _CaseView:
         self.diseases: tuple[CaseDisease, ...] = case_diseases(state["diseases"])
         self.nodes = [disease.code for disease in self.diseases]
         self.history = [disease.code for disease in self.diseases if disease.role == "history"]
-        self.findings = tuple(CaseFinding.model_validate(f) for f in state.get("findings", []))
+        self.findings = tuple(CaseFinding.model_validate(f) for f in (state.get("findings") or []))
         max_edges = _EDGES_PER_DISEASE * len(self.nodes)
         self.limits = Limits(max_edges=max_edges, max_parents=self.settings.max_parents)
 

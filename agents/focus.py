@@ -25,7 +25,10 @@ _ORGANS: tuple[tuple[str, ...], ...] = (
 )
 _NEGATED = re.compile(r"\b(no|not|never|none|nor|cannot|without|except|ignor\w+|exclud\w+)\b|n['\u2019]t\b")
 _CLAUSE_END = re.compile(r"[,;:!?\n]|\.(?!\d)|\bbut\b")
-_CODE = re.compile(r"\b(?:\d{3}|v\d{2}|e\d{3})(?:\.?\d{1,2})?\b|\b[a-z]\d[0-9a-z](?:\.?[0-9a-z]{1,4})?\b")
+_UNIT = r"(?!\s*(?:%|(?:mg|mcg|g|kg|ml|l|mmol|mmhg|bpm|units?|hours?|days?|weeks?|months?|years?|times)\b))"
+_CODE = re.compile(
+    rf"\b(?:\d{{3}}|v\d{{2}}|e\d{{3}})(?:\.?\d{{1,2}})?\b{_UNIT}|\b[a-z]\d[0-9a-z](?:\.?[0-9a-z]{{1,4}})?\b"
+)
 _WORD = re.compile(r"[a-z]{3,}")
 _STEM_LENGTH = 7
 _IDLE = re.compile(

@@ -1,8 +1,11 @@
 """The patient comes in: codes are admitted, the diseases that may come next are selected."""
 
 from collections.abc import Iterable
-from typing import Any, TypedDict
+from typing import Annotated, Any, TypedDict
 
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from agents.cases import CaseDisease
 from agents.settings import Settings
 from tools.catalogue import select_candidates
 from tools.records.faults import counted
@@ -10,16 +13,18 @@ from tools.records.history import Place, read_history
 from tools.resources import open_dataset, open_library
 from tools.safety.errors import InputError
 
-_MAX_COMMENT = 2_000
 _PLACES_SHOWN = 5
+LEFT_OUT = "left out"
+_DEMO = "no store was named: every number comes from the simulated demo cohort, not from real records"
 
 
-class Arrival(TypedDict, total=False):
-    """What `admit` reads."""
+class Arrival(BaseModel):
+    """What a caller may give."""
 
-    history: list[list[str]]
-    comment: str
-    settings: dict[str, Any]
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    history: list[list[str]] = []
+    comment: Annotated[str, StringConstraints(max_length=2_000)] = ""
 
 
 class Admitted(TypedDict):
@@ -30,30 +35,31 @@ class Admitted(TypedDict):
     settings: dict[str, Any]
 
 
-def admit(state: Arrival) -> dict[str, Any]:
+def admit(given: dict[str, Any], run_settings: dict[str, Any]) -> dict[str, Any]:
     """Turns the caller's codes into vocabulary keys; refuses a history without a known code.
 
     Raises:
-        InputError: a spelling that is no code, by visit and position; or too long a comment.
+        InputError: not of the form of `Arrival`, or a spelling that is no code; by place, never the value.
     """
-    settings = Settings.model_validate(state["settings"])
-    if len(state.get("comment") or "") > _MAX_COMMENT:
-        raise InputError("comment", f"at most {_MAX_COMMENT} characters; shorten it")
+    settings = Settings.model_validate(run_settings)
+    arrival = _arrival(given)
     dataset = open_dataset(settings.store)
-    history = read_history(state.get("history") or [], dataset.vocabulary)
+    history = read_history(arrival.history, dataset.vocabulary)
     visits = [list(visit) for visit in history.visits if visit]
-    notices = list(history.notices)
+    notices = [*([] if settings.store else [_DEMO]), *history.notices]
     if history.unknown:
-        codes = counted(len(history.unknown), "code")
-        notices.append(f"{codes} not in the data set's vocabulary, left out: {_places(history.unknown)}")
+        unknown = counted(len(history.unknown), "code")
+        notices.append(f"{unknown} not in the data set's vocabulary, left out: {_places(history.unknown)}")
     if not visits:
-        return {"refusal": _not_enough_history(len(history.unknown)), "notices": notices}
-    visits, capped = _cap(visits, settings.max_history)
-    return {
-        "visits": visits,
-        "diseases": _diseases(_codes(visits), "history", settings),
-        "notices": [*notices, *capped],
-    }
+        refusal = _not_enough_history(len(history.unknown))
+        return {"refusal": refusal, "notices": notices, "focus": arrival.comment}
+    codes = _codes(visits)
+    used, left_out = codes[: settings.max_history], codes[settings.max_history :]
+    if left_out:
+        count = counted(len(left_out), "older one")
+        notices.append(f"the {len(used)} most recent history diseases enter the graph; {count} left out")
+    diseases = _diseases(used, "history", settings) | _diseases(left_out, LEFT_OUT, settings)
+    return {"visits": visits, "diseases": diseases, "notices": notices, "focus": arrival.comment}
 
 
 def select(state: Admitted) -> dict[str, Any]:
@@ -73,6 +79,26 @@ def select(state: Admitted) -> dict[str, Any]:
     return {"candidates": candidates, "diseases": state["diseases"] | chosen}
 
 
+def _arrival(given: dict[str, Any]) -> Arrival:
+    try:
+        return Arrival.model_validate({name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        fault = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        place = ".".join(map(str, fault["loc"]))
+        raise InputError(
+            place, f"{fault['msg']}; give `history` as a list of visits, each a list of codes"
+        ) from None
+
+
+def case_diseases(diseases: dict[str, dict[str, Any]]) -> tuple[CaseDisease, ...]:
+    """The diseases of the case as a mind sees them; history that was left out is not among them."""
+    return tuple(
+        CaseDisease(code=d["code"], name=d["display"], role=d["role"], aliases=tuple(d["aliases"]))
+        for d in diseases.values()
+        if d["role"] != LEFT_OUT
+    )
+
+
 def _places(unknown: tuple[Place, ...]) -> str:
     shown = ", ".join(f"visit {place.visit} code {place.code}" for place in unknown[:_PLACES_SHOWN])
     return shown + (", ..." if len(unknown) > _PLACES_SHOWN else "")
@@ -85,16 +111,6 @@ def _not_enough_history(unknown: int) -> dict[str, str]:
         "reason": reason,
         "next_step": "give at least one visit with a code that the data set knows; see `iikea records check`",
     }
-
-
-def _cap(visits: list[list[str]], limit: int) -> tuple[list[list[str]], list[str]]:
-    recent_first = list(dict.fromkeys(key for visit in reversed(visits) for key in visit))
-    if len(recent_first) <= limit:
-        return visits, []
-    kept = set(recent_first[:limit])
-    capped = [kept_visit for visit in visits if (kept_visit := [key for key in visit if key in kept])]
-    left_out = len(recent_first) - limit
-    return capped, [f"the {limit} most recent history diseases are used; {left_out} older ones were left out"]
 
 
 def _codes(visits: list[list[str]]) -> list[str]:
@@ -114,6 +130,6 @@ def _diseases(keys: Iterable[str], role: str, settings: Settings) -> dict[str, d
             "system": concept.system,
             "display": concept.display,
             "role": role,
-            "aliases": list(library.aliases(concept.code)) if library else [],
+            "aliases": list(library.aliases(concept.code, concept.system)) if library else [],
         }
     return diseases

@@ -6,13 +6,16 @@ from typing import Any, TypedDict
 from agents.answers import Query, QuotedClaim, Reading
 from agents.cases import CaseDisease, CasePassage, PassageCase, QueryCase
 from agents.codes import CodeList
+from agents.intake import case_diseases
 from agents.model import ask
 from agents.settings import Settings
 from tools.catalogue import search_knowledge
+from tools.knowledge.library import KnowledgeLibrary
 from tools.resources import open_library
 from tools.safety.errors import InputError
 
 _MAX_TOPICS = 200
+_QUOTED_WORDS = 3
 
 
 class QuerySlice(TypedDict, total=False):
@@ -63,7 +66,8 @@ def retrieve(state: QuerySlice) -> dict[str, Any]:
     found = search_knowledge.invoke(
         {"query": state["query"], "k": settings.passages, "library": settings.library}
     )
-    return {"passages": found["passages"]}
+    notices = [] if found["passages"] else ["the library holds no passage: nothing was read"]
+    return {"passages": found["passages"], "notices": notices}
 
 
 def read(state: PassageSlice) -> dict[str, Any]:
@@ -71,14 +75,20 @@ def read(state: PassageSlice) -> dict[str, Any]:
     settings = Settings.model_validate(state["settings"])
     passage, diseases = state["passage"], case_diseases(state["diseases"])
     codes = CodeList(d.code for d in diseases)
-    about = tuple(d.code for d in diseases if _is_about(state["diseases"][d.code], passage))
+    library = open_library(settings.library)
+    source = library.passage(passage["id"])
+    about = tuple(
+        d.code
+        for d in diseases
+        if library.is_about(source, d.code.rpartition(":")[2], state["diseases"][d.code]["system"])
+    )
     shown = CasePassage(
         id=passage["id"],
         title=passage["title"],
         section=passage["section"],
         text=passage["text"],
         about=about,
-        other_names=_other_names(passage["text"], diseases, settings),
+        other_names=_other_names(passage["text"], diseases, library),
     )
 
     def admit(reading: Reading) -> list[dict[str, Any]]:
@@ -101,28 +111,18 @@ def gather(state: ReadingsSlice) -> dict[str, Any]:
     return {"findings": [f for i, f in enumerate(findings) if f not in findings[:i]]}
 
 
-def case_diseases(diseases: dict[str, dict[str, Any]]) -> tuple[CaseDisease, ...]:
-    """The diseases of the state as a mind sees them."""
-    return tuple(
-        CaseDisease(code=d["code"], name=d["display"], role=d["role"], aliases=tuple(d["aliases"]))
-        for d in diseases.values()
-    )
-
-
-def _other_names(text: str, diseases: tuple[CaseDisease, ...], settings: Settings) -> tuple[str, ...]:
+def _other_names(text: str, diseases: tuple[CaseDisease, ...], library: KnowledgeLibrary) -> tuple[str, ...]:
     known = {name.lower() for disease in diseases for name in (*disease.aliases, disease.name)}
-    documents = open_library(settings.library).documents
+    documents = library.documents
     names = sorted({name.lower() for document in documents for name in (document.title, *document.aliases)})
     return tuple(name for name in names if name not in known and name in text.lower())
 
 
-def _is_about(disease: dict[str, Any], passage: dict[str, Any]) -> bool:
-    code = disease["code"].rpartition(":")[2]
-    return any(code.startswith(prefix) for prefix in passage["codes"])
-
-
 def _finding(claim: QuotedClaim, passage: dict[str, Any], codes: CodeList) -> dict[str, Any]:
-    if _plain(claim.quote) not in _plain(passage["text"]):
+    quote = _plain(claim.quote)
+    if len(quote.split()) < _QUOTED_WORDS:
+        raise InputError("findings.quote", f"fewer than {_QUOTED_WORDS} words; quote what carries the claim")
+    if quote not in _plain(passage["text"]):
         raise InputError("findings.quote", "not copied from the passage letter by letter; quote it exactly")
     return {
         "passage": passage["id"],

@@ -106,7 +106,7 @@ class _Dialogue(Generic[A]):
         self.excerpt = ""
 
     def _bound(self) -> Runnable[list[BaseMessage], AIMessage]:
-        model = open_model(self.settings.model)
+        model = open_model(self.settings.model, self.settings.seed)
         if self.settings.answer_form == "text":
             return model.with_config(tags=["nostream"])
         choice = None if self.settings.model == STATISTICAL else "any"

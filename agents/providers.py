@@ -31,10 +31,11 @@ _SETTINGS = {
 _SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 
-def open_model(name: str) -> BaseChatModel:
+def open_model(name: str, seed: int = 0) -> BaseChatModel:
     """The chat model of a name: `statistical`, or `provider:model` as `init_chat_model` takes it.
 
-    An OpenAI-compatible server is `openai:MODEL` with OPENAI_BASE_URL set. The client never retries.
+    An OpenAI-compatible server is `openai:MODEL` with OPENAI_BASE_URL set. The client never retries. The
+    seed goes to the providers that take one (`openai`, `azure_openai`).
 
     Raises:
         InputError: the provider is unknown, or a setting or package of its own is missing.
@@ -52,6 +53,8 @@ def open_model(name: str) -> BaseChatModel:
         "timeout": _REQUEST_TIMEOUT_S,
         "disable_streaming": True,
     }
+    if provider in {"openai", "azure_openai"}:
+        options["seed"] = seed
     if provider == "openai":
         options["use_responses_api"] = False
     try:
@@ -139,4 +142,5 @@ def _provider_error(error: Exception) -> ProviderError:
 def _host(error: Exception) -> str:
     """Host and port of the request that failed, where the error tells; never the user and password."""
     url = getattr(getattr(error, "request", None), "url", None)
-    return urlsplit(str(url)).netloc.rpartition("@")[2] if url else "the configured address"
+    host = urlsplit(str(url)).netloc.rpartition("@")[2] if url else ""
+    return host or "the configured address"

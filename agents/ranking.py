@@ -55,19 +55,25 @@ class _View:
             path.insert(0, max(earlier, key=lambda edge: (edge.strength, edge.cause)).cause)
         return path
 
+    def _causes(self, effect: str) -> list[CaseEdge]:
+        return [edge for edge in self.case.edges if edge.effect == effect]
+
     def _causes_had(self, effect: str) -> list[CaseEdge]:
-        return [edge for edge in self.case.edges if edge.effect == effect and self._had(edge.cause)]
+        return [edge for edge in self._causes(effect) if self._had(edge.cause)]
 
     def reason(self, risk: CaseRisk, path: list[str], asked: bool) -> str:
         first = "Listed first because the comment asks about it. " if asked else ""
         if risk.kind == "recurrence":
             base = risk.parts[0].value
-            return (
-                f"{first}The patient has had it; in the records {base:.0%} of visits after it carry it again."
-            )
+            return f"{first}The patient has had it; it comes back in about {base:.0%} of the visits after it."
         if not path:
             base = next((part.value for part in risk.parts if part.cause is None), 0.0)
-            return f"{first}No cause in the graph; in the records {base:.1%} of such visits bring it anew."
+            known = (
+                "None of its causes in the graph is in the history"
+                if self._causes(risk.code)
+                else "The graph has no cause of it"
+            )
+            return f"{first}{known}; without one, about {base:.1%} of visits bring it anew."
         chain = " → ".join(self.names[code].short for code in path)
         added = ", ".join(
             f"{self.names[part.cause].short} {part.value:.1%}" for part in risk.parts if part.cause
@@ -87,7 +93,7 @@ class _View:
         doubts = [
             f"time does not tell whether {self.names[cause].short} comes before {self.names[effect].short}"
             for cause, effect in pairwise(path)
-            if (edge := self.edges.get((cause, effect))) and not edge.direction_identified
+            if (edge := self.edges.get((cause, effect))) and edge.time != "backs"
         ]
         if risk.low is not None and risk.high is not None and risk.high > 4 * max(risk.low, 1e-9):
             doubts.append("the estimate rests on few visits")

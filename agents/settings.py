@@ -89,4 +89,9 @@ class Settings(BaseModel):
     without_causal: bool = Field(
         default=False, description="ablation: no causal graph", json_schema_extra=shown_at("propose")
     )
-    seed: int = Field(default=0, ge=0, json_schema_extra=shown_at("prepare"))
+    seed: int = Field(
+        default=0,
+        ge=0,
+        description="given to models that take one; the statistical reasoner draws nothing",
+        json_schema_extra=shown_at("query", "read", "propose", "amend", "decide"),
+    )

@@ -37,7 +37,9 @@ Model = Annotated[
         "OPENAI_API_KEY and OPENAI_BASE_URL are honoured.",
     ),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of every random draw.")]
+Seed = Annotated[
+    int, typer.Option(min=0, help="For models that take a seed; the statistical reasoner draws nothing.")
+]
 
 
 @app.command()
@@ -100,10 +102,15 @@ def predict(
     top_k: Annotated[int, typer.Option("--top-k", min=1, max=100, help="Predictions.")] = 10,
     max_iterations: Annotated[int, typer.Option(min=0, max=50, help="Amendments of the graph at most.")] = 5,
     max_calls: Annotated[int, typer.Option(min=1, help="Model requests at most.")] = 60,
-    without_knowledge: Annotated[bool, typer.Option(help="Ablation: read nothing.")] = False,
-    without_causal: Annotated[bool, typer.Option(help="Ablation: no causal graph.")] = False,
+    without_knowledge: Annotated[
+        bool, typer.Option("--without-knowledge", help="Ablation: read nothing.")
+    ] = False,
+    without_causal: Annotated[
+        bool, typer.Option("--without-causal", help="Ablation: no causal graph.")
+    ] = False,
     seed: Seed = 0,
     format: Format = None,  # noqa: A002
+    system: System = None,
     report: Annotated[
         Path | None, typer.Option("--report", help="Write a self-contained HTML report.")
     ] = None,
@@ -123,7 +130,7 @@ def predict(
         "seed": seed,
     }
     with errors_as_exit_codes(as_json):
-        asked = commands.Asked(history, patient, records, format, visits)
+        asked = commands.Asked(history, patient, records, format, system, visits)
         commands.predict(asked, comment, settings, report, as_json)
 
 

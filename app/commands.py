@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app import console
+from tools.records.faults import counted
 from tools.safety.errors import Fault, InputError
 from tools.safety.tracing import refuse_open_tracing
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from tools.reporting.result import DiagnosisResult
 
 _REFUSED = 2
+_CUT = (
+    "no more than the first {} visits were used; a store fitted on records with this patient has seen the "
+    "others, so fit it without the patient to test a prediction"
+)
 _DEMO_VISITS = 4
 _DEMO_CODES = 8
 
@@ -26,13 +31,15 @@ class Asked(NamedTuple):
     patient: str | None = None
     records: Path | None = None
     format: str | None = None
+    system: str | None = None
     visits: int | None = None
 
 
 def predict(asked: Asked, comment: str, settings: dict[str, Any], report: Path | None, as_json: bool) -> None:
     """Predicts, prints, and writes the report; a refusal ends with exit code 2."""
     refuse_open_tracing()
-    _finish(_predicted(_visits(asked), comment, settings), report, as_json)
+    visits, notices = _visits(asked)
+    _finish(_predicted(visits, comment, settings, notices), report, as_json)
 
 
 def demo(out: Path, model: str, as_json: bool) -> None:
@@ -42,20 +49,24 @@ def demo(out: Path, model: str, as_json: bool) -> None:
     from tools.records.read import read_cohort
 
     refuse_open_tracing()
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError("out", f"no folder can be made there ({error.strerror}); name another") from None
     cohort = read_cohort(resources.DEMO_RECORDS)
     patient = next(p for p in cohort if len(p.visits) >= _DEMO_VISITS and len(_codes(p)) >= _DEMO_CODES)
     others = [row for row, id_ in enumerate(cohort.patient_ids) if id_ != patient.id]
     store = out / "store"
     ClinicalDataset.build(cohort.subset(others)).save(store)
     history = [list(visit.codes) for visit in patient.visits[:-1]]
-    result = _predicted(history, "", {"model": model, "store": str(store)})
+    notices = ["the records are simulated: no real patient is in them"]
+    result = _predicted(history, "", {"model": model, "store": str(store)}, notices)
     report = out / "report.html"
     _finish(result, report, as_json)
     if not as_json:
         came = ", ".join(sorted(cohort.vocabulary.concept(key).display for key in patient.visits[-1].codes))
         console.out.print(f"\nWhat the patient's last visit, kept from the model, did carry: {came}.")
-        console.out.print(f"[bold]Report:[/] {report}. The records are simulated.")
+        console.out.print(f"[bold]Report:[/] {console.plain(str(report))}")
 
 
 def _codes(patient: "Patient") -> set[str]:
@@ -99,12 +110,14 @@ def fit(path: Path, store: Path, format: str | None, system: str | None, as_json
         console.print_json(summary)
         return
     console.out.print(
-        f"Fitted {summary['patients']:,} patients, {summary['visits']:,} visits, {summary['codes']:,} codes, "
+        f"Fitted {counted(dataset.n_patients, 'patient')}, {counted(dataset.n_visits, 'visit')}, "
+        f"{counted(len(dataset.vocabulary), 'code')}, "
         f"{summary['transitions']:,} visits with a successor."
     )
     for notice in cohort.notices:
         console.out.print(f"[yellow]notice[/] {console.plain(notice)}")
-    console.out.print(f"Store: {store}. Next: iikea predict --store {store} --history CODES")
+    place = console.plain(str(store))
+    console.out.print(f"Store: {place}. Next: iikea predict --store {place} --history CODES")
 
 
 def doctor(model: str, as_json: bool) -> None:
@@ -127,7 +140,9 @@ def doctor(model: str, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def _predicted(history: list[list[str]], comment: str, settings: dict[str, Any]) -> "DiagnosisResult":
+def _predicted(
+    history: list[list[str]], comment: str, settings: dict[str, Any], notices: list[str]
+) -> "DiagnosisResult":
     from pydantic import ValidationError
 
     from app import predicting
@@ -138,7 +153,8 @@ def _predicted(history: list[list[str]], comment: str, settings: dict[str, Any])
     except ValidationError as error:
         fault = error.errors(include_input=False)[0]
         raise InputError(str(fault["loc"][0]), fault["msg"]) from None
-    return predicting.run(history, comment, context)
+    result = predicting.run(history, comment, context)
+    return result.model_copy(update={"notices": (*notices, *result.notices)})
 
 
 def _finish(result: "DiagnosisResult", report: Path | None, as_json: bool) -> None:
@@ -154,27 +170,28 @@ def _finish(result: "DiagnosisResult", report: Path | None, as_json: bool) -> No
         raise SystemExit(_REFUSED)
 
 
-def _visits(asked: Asked) -> list[list[str]]:
+def _visits(asked: Asked) -> tuple[list[list[str]], list[str]]:
+    """The visits to predict from, and what should be said of them."""
     if asked.history is not None:
         if asked.patient or asked.records:
             raise InputError("history", "give --history, or --patient with --records, not both")
         from tools.records.history import split_history
 
-        return split_history(asked.history)[: asked.visits]
+        return split_history(asked.history)[: asked.visits], []
     if not (asked.patient and asked.records):
         raise InputError("patient", "say whose: --history CODES, or --patient ID with --records PATH")
-    return _recorded(asked.patient, asked.records, asked.format, asked.visits)
+    return _recorded(asked.patient, asked.records, asked)
 
 
-def _recorded(patient: str, records: Path, format: str | None, n_visits: int | None) -> list[list[str]]:  # noqa: A002
+def _recorded(patient: str, records: Path, asked: Asked) -> tuple[list[list[str]], list[str]]:
     from tools.records.read import read_cohort
 
     with _busy("reading records"):
-        cohort = read_cohort(records, format)
+        cohort = read_cohort(records, asked.format, asked.system)
     concept = cohort.vocabulary.concept
-    visits = cohort.patient(patient).visits[:n_visits]
+    visits = cohort.patient(patient).visits[: asked.visits]
     named = [[f"{concept(key).system}:{concept(key).code}" for key in visit.codes] for visit in visits]
-    return [visit for visit in named if visit]
+    return [visit for visit in named if visit], [_CUT.format(asked.visits)] if asked.visits else []
 
 
 def _busy(what: str) -> Any:  # noqa: ANN401
@@ -197,7 +214,9 @@ def _show_check(found: "RecordsCheck") -> None:
                 InputError("records", "", faults=tuple(Fault(f.row, f.column, f.rule) for f in found.faults))
             )
         )
-        console.out.print(f"[bold red]{found.fault_count:,} faults[/]: nothing was loaded. Mend them first.")
+        console.out.print(
+            f"[bold red]{counted(found.fault_count, 'fault')}[/]: nothing was loaded. Mend them first."
+        )
     for notice in found.notices:
         console.out.print(f"[yellow]notice[/] {console.plain(notice)}")
 

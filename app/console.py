@@ -19,8 +19,8 @@ err = Console(stderr=True, highlight=False)
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401
-    """One JSON document on standard output, keys in a fixed order."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True) + "\n")
+    """One JSON document on standard output: keys sorted, ASCII only, the same bytes in any locale."""
+    sys.stdout.write(json.dumps(value, indent=2, sort_keys=True) + "\n")
 
 
 @contextmanager

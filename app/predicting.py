@@ -11,10 +11,12 @@ from rich.table import Table
 from app.console import err, out, plain
 from graph.context import DiagnosisContext
 from graph.state import DiagnosisInput
+from tools.records.faults import counted
 from tools.reporting.result import DiagnosisResult
+from tools.reporting.words import STOPPED
 from tools.safety.errors import InputError
 
-_ONE_LINE = frozenset({"#", "chance", "95 % interval", "strength", "first", ""})
+_ONE_LINE = frozenset({"#", "visit", "chance", "strength"})
 _NAME_WIDTH = 44
 _STAGES = {
     "prepare": "history admitted",
@@ -82,11 +84,15 @@ def show(result: DiagnosisResult) -> None:
         out.print(_history(result))
         out.print(_predictions(result))
         out.print(_edges(result))
-        out.print(_scores(result))
+        if result.scores:
+            out.print(_scores(result))
         _show_knowledge(result)
     for notice in result.notices:
         out.print(f"[yellow]notice[/] {plain(notice)}")
-    out.print(f"[dim]model {result.model}, seed {result.seed}. Not a medical device.[/]")
+    data = result.data
+    size = f"{counted(data.patients, 'patient')}, {counted(data.visits, 'visit')}"
+    out.print(f"[dim]Model {plain(result.model)}. Data {data.hash[:12]} ({plain(data.source)}, {size}).[/]")
+    out.print("[dim]Not a medical device.[/]")
 
 
 def _name(result: DiagnosisResult, code: str) -> str:
@@ -110,55 +116,44 @@ def _history(result: DiagnosisResult) -> Table:
 
 
 def _predictions(result: DiagnosisResult) -> Table:
-    headings = ("#", "chance", "95 % interval", "", "diagnosis, and why")
-    table = _table("Next visit, most likely first", *headings, right=frozenset({"#", "chance"}))
+    title = "Next visit, most likely first"
+    table = _table(title, "#", "chance", "diagnosis, and why", right=frozenset({"#", "chance"}))
     for prediction in result.predictions:
-        why = [plain(prediction.reason)]
+        kind = "had before" if prediction.repeat else "new"
+        why = [f"{kind}; 95 % interval {_interval(prediction.interval, '{:.1%}')}"]
+        why += [plain(prediction.reason)]
         why += [f"Source: {plain(source)}" for source in prediction.evidence]
         why += [f"Against: {plain(prediction.counter_evidence)}"] if prediction.counter_evidence else []
         table.add_row(
             str(prediction.rank),
             f"{prediction.probability:.1%}",
-            _interval(prediction.interval, "{:.1%}"),
-            "repeat" if prediction.repeat else "new",
             f"[bold]{_name(result, prediction.code)}[/]\n[dim]" + "\n".join(why) + "[/]",
         )
     return table
 
 
 def _interval(interval: tuple[float, float] | None, form: str) -> str:
-    return " to ".join(form.format(end) for end in interval) if interval else ""
+    return " to ".join(form.format(end) for end in interval) if interval else "not given"
 
 
 def _edges(result: DiagnosisResult) -> Table:
-    headings = ("strength", "95 % interval", "first", "cause", "effect")
-    title = "Causal graph, best supported edges first (first: patients with the cause first : effect first)"
-    table = _table(title, *headings, right=frozenset({"strength", "first"}))
+    title = "Causal graph, best supported edges first (? where time does not back the direction)"
+    table = _table(title, "strength", "95 % interval", "cause, and effect", right=frozenset({"strength"}))
     for edge in sorted(result.graph.edges, key=lambda edge: (-edge.gain, edge.cause, edge.effect)):
-        direction = edge.direction
-        undecided = "" if direction.identified else " [yellow]?[/]"
-        table.add_row(
-            f"{edge.strength:.2f}",
-            _interval(edge.interval, "{:.2f}"),
-            f"{direction.cause_first} : {direction.effect_first}{undecided}",
-            shorten(_name(result, edge.cause), _NAME_WIDTH, placeholder=" …"),
-            shorten(_name(result, edge.effect), _NAME_WIDTH, placeholder=" …"),
-        )
+        undecided = "" if edge.direction.verdict == "backs" else " [yellow]?[/]"
+        names = [
+            shorten(_name(result, code), _NAME_WIDTH, placeholder=" …") for code in (edge.cause, edge.effect)
+        ]
+        interval = _interval(edge.interval, "{:.2f}")
+        table.add_row(f"{edge.strength:.2f}", interval, " → ".join(names) + undecided)
     return table
 
 
 def _scores(result: DiagnosisResult) -> Table:
-    why = {
-        "unchanged": "the graph no longer changed",
-        "seen": "a graph came back that had been seen",
-        "limit": "the iteration limit was reached",
-        "budget": "the model-call budget was nearly spent",
-        None: "it did not run",
-    }[result.stopped]
-    title = f"Loop: {result.iterations} graphs fitted, stopped because {why} ({result.stopped})"
-    table = Table(
-        "iteration", "score", "log-likelihood", "edges", "change", title=title, title_justify="left"
-    )
+    title = f"Loop: {counted(result.iterations, 'graph')} fitted, stopped: {result.stopped}"
+    headings = ("iteration", "score", "log-likelihood", "edges", "change")
+    table = _table(title, *headings, right=frozenset(headings))
+    table.caption, table.caption_justify = STOPPED[result.stopped], "left"
     for score in result.scores:
         change = "" if score.change is None else f"{score.change:.0%}"
         table.add_row(

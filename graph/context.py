@@ -2,13 +2,15 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from agents.settings import Settings, shown_at
 
 
 class DiagnosisContext(Settings):
-    """The agents' settings, and the gates of the graph itself."""
+    """The agents' settings, and the gates of the graph itself. A misspelt setting is refused, not ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_iterations: int = Field(
         default=5, ge=0, le=50, description="amendments at most", json_schema_extra=shown_at("fit")

@@ -9,33 +9,33 @@ from typing import Any, Literal
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
-from langgraph.types import Send
+from langgraph.types import Overwrite, Send
 
 from agents import conclusion, decision, discovery, intake, knowledge
 from agents.settings import Settings
 from graph.context import DiagnosisContext
-from graph.cycle import CycleLimits, add_cycle, chosen_trial, stop_reason
+from graph.cycle import CALLS_OF_ONE_ANSWER, CycleLimits, add_cycle, chosen_trial, stop_reason
+from graph.guard import TracingGuard
 from graph.review import review
-from graph.state import DiagnosisInput, DiagnosisOutput, DiagnosisState
-from tools.safety.tracing import refuse_open_tracing
-
-_DECISION_CALLS = 3
-_AMENDMENT_CALLS = 3
+from graph.state import DiagnosisInput, DiagnosisOutput, DiagnosisState, forgotten
 
 
 def prepare(state: DiagnosisInput, runtime: Runtime[DiagnosisContext]) -> dict[str, Any]:
-    """Copies every gate and limit into the state, where a resumed run finds them, and admits the history."""
+    """Starts a run: forgets the thread's last patient, keeps every gate and limit, admits the history.
+
+    Gates and limits go into the state, where a run that is resumed without its context still finds them.
+    """
     context = runtime.context or DiagnosisContext()
-    settings = Settings.model_validate(context.model_dump()).model_dump(mode="json")
+    settings = context.model_dump(mode="json", include=set(Settings.model_fields))
     limits = CycleLimits(
         max_iterations=context.max_iterations,
         change_threshold=context.change_threshold,
         max_calls=context.max_calls,
-        reserve=_DECISION_CALLS + _AMENDMENT_CALLS,
+        reserve=2 * CALLS_OF_ONE_ANSWER,
     )
-    admitted = intake.admit({**state, "settings": settings})
+    admitted = intake.admit(dict(state), settings)
     gates = {"settings": settings, "limits": limits, "review": context.review, "select": context.select}
-    return gates | admitted
+    return forgotten() | gates | admitted | {"notices": Overwrite(admitted["notices"])}
 
 
 def settle(state: DiagnosisState) -> dict[str, Any]:
@@ -73,12 +73,7 @@ def _fan_out(state: DiagnosisState) -> list[Send] | Literal["gather"]:
 
 
 def build() -> StateGraph[DiagnosisState, DiagnosisContext, DiagnosisInput, DiagnosisOutput]:
-    """The graph before compilation, for callers that bring a checkpointer.
-
-    Raises:
-        InputError: tracing to an outside service is on and would carry patient data.
-    """
-    refuse_open_tracing()
+    """The graph before compilation, for callers that bring a checkpointer."""
     builder = StateGraph(
         DiagnosisState,
         context_schema=DiagnosisContext,
@@ -111,4 +106,4 @@ def build() -> StateGraph[DiagnosisState, DiagnosisContext, DiagnosisInput, Diag
 
 Diagnosis = CompiledStateGraph[DiagnosisState, DiagnosisContext, DiagnosisInput, DiagnosisOutput]
 
-graph: Diagnosis = build().compile(name="diagnosis")
+graph: Diagnosis = build().compile(name="diagnosis").with_config(callbacks=[TracingGuard()])

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from langgraph.types import Command, interrupt
 from pydantic import BaseModel, Field, ValidationError
 
+from graph.cycle import CALLS_OF_ONE_ANSWER
 from graph.state import DiagnosisState
 
 _ACTION: Literal["accept_predictions"] = "accept_predictions"
@@ -59,7 +60,7 @@ def review(state: DiagnosisState) -> Command[Literal["decide", "conclude"]]:
     answer = _asked(state)
     match answer.decisions[0]:
         case Edit(edited_action=action):
-            return Command(goto="decide", update={"comment": action.args.comment})
+            return Command(goto="decide", update={"focus": action.args.comment})
         case Reject(message=message):
             return Command(goto="conclude", update={"refusal": _rejected(message)})
         case Approve():
@@ -72,16 +73,24 @@ def _asked(state: DiagnosisState) -> Answer:
     while True:
         given = interrupt(_request(state, problem), response_schema=Answer.model_json_schema())
         try:
-            return Answer.model_validate(given)
+            answer = Answer.model_validate(given)
         except ValidationError as error:
             places = sorted({".".join(map(str, fault["loc"])) for fault in error.errors(include_input=False)})
             problem = f"Not a decision ({', '.join(places)}). Resume with {_EXAMPLE}. "
+            continue
+        if not isinstance(answer.decisions[0], Edit) or _can_decide_again(state):
+            return answer
+        problem = "Too few model calls are left to decide again. "
+
+
+def _can_decide_again(state: DiagnosisState) -> bool:
+    return state.get("calls", 0) + CALLS_OF_ONE_ANSWER <= state["limits"]["max_calls"]
 
 
 def _request(state: DiagnosisState, problem: str) -> dict[str, Any]:
     diseases = state["diseases"]
     predictions = [p | {"display": diseases[p["code"]]["display"]} for p in state["decision"]["predictions"]]
-    shown = {"comment": state.get("comment") or "", "predictions": predictions}
+    shown = {"comment": state["focus"], "predictions": predictions}
     description = (
         f"{problem}Approve the predicted diagnoses, reject them, or edit the comment to decide again."
     )

@@ -3,6 +3,8 @@
 from operator import add
 from typing import Annotated, Any
 
+from langgraph.channels import EphemeralValue
+from langgraph.types import Overwrite
 from typing_extensions import TypedDict
 
 from graph.cycle import CycleState
@@ -14,10 +16,12 @@ class DiagnosisInput(TypedDict, total=False):
     Attributes:
         history: the patient's visits, oldest first, each a list of codes in any known spelling.
         comment: what the clinician wants looked at, or empty.
+
+    Both last for one run: a thread's next patient inherits neither.
     """
 
-    history: list[list[str]]
-    comment: str
+    history: Annotated[list[list[str]], EphemeralValue]
+    comment: Annotated[str, EphemeralValue]
 
 
 class DiagnosisOutput(TypedDict, total=False):
@@ -34,7 +38,8 @@ class DiagnosisState(DiagnosisInput, DiagnosisOutput, CycleState, total=False):
         review: whether a person must approve the result.
         select: which graph of the cycle counts, `best` or `last`.
         visits: admitted history, vocabulary keys.
-        diseases: every disease of the case by key.
+        focus: the comment of this run, or the reviewer's.
+        diseases: every disease of the history and the candidates by key, with its role in the case.
         candidates: diseases that may come next, best first.
         query: what was searched for.
         knowledge: which library was searched, its version and embedding.
@@ -52,6 +57,7 @@ class DiagnosisState(DiagnosisInput, DiagnosisOutput, CycleState, total=False):
     review: bool
     select: str
     visits: list[list[str]]
+    focus: str
     diseases: dict[str, dict[str, Any]]
     candidates: list[dict[str, Any]]
     query: str
@@ -64,3 +70,15 @@ class DiagnosisState(DiagnosisInput, DiagnosisOutput, CycleState, total=False):
     decision: dict[str, Any]
     refusal: dict[str, str]
     notices: Annotated[list[str], add]
+
+
+_OF_ONE_RUN = (
+    *("hypothesis", "visits", "diseases", "candidates", "query", "knowledge", "passages", "findings"),
+    *("risks", "graph", "decision", "refusal", "result"),
+)
+
+
+def forgotten() -> dict[str, Any]:
+    """An update that empties what a run leaves in its thread, so that the next patient starts clean."""
+    lists = dict.fromkeys(("trials", "readings", "notices"), Overwrite([]))
+    return dict.fromkeys(_OF_ONE_RUN) | lists | {"calls": Overwrite(0)}

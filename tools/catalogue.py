@@ -65,6 +65,21 @@ def score_graph(
 
 
 @tool
+def orient_graph(
+    edges: Edges,
+    nodes: Nodes,
+    history: Annotated[list[str], InjectedToolArg],
+    max_parents: Annotated[int, InjectedToolArg] = 6,
+    store: Store = "",
+) -> dict[str, Any]:
+    """Turns round the edges that time speaks against; drops those that cannot be turned."""
+    rules = search.Constraints(tiers=_tiers(nodes, history), max_parents=max_parents)
+    found = search.orient(_graph(nodes, edges), resources.open_matrix(store, tuple(nodes)), rules)
+    listed = {"edges": found.graph.edges, "turned": found.turned, "dropped": found.dropped}
+    return {name: [list(edge) for edge in some] for name, some in listed.items()}
+
+
+@tool
 def score_edits(
     edges: Edges,
     nodes: Nodes,
@@ -110,10 +125,16 @@ def search_graph(
 
 
 @tool
-def next_visit_risks(edges: Edges, nodes: Nodes, history: History, store: Store = "") -> dict[str, Any]:
+def next_visit_risks(
+    edges: Edges,
+    nodes: Nodes,
+    history: History,
+    n_visits: Annotated[int | None, InjectedToolArg] = None,
+    store: Store = "",
+) -> dict[str, Any]:
     """The records' probability that the next visit carries each disease, in named parts, under a graph."""
     dataset, matrix = resources.open_dataset(store), resources.open_matrix(store, tuple(nodes))
-    model = forecast.next_visit_model(_graph(nodes, edges), dataset, history, matrix)
+    model = forecast.next_visit_model(_graph(nodes, edges), dataset, history, matrix, n_visits)
     return {
         "risks": [
             {
@@ -127,6 +148,8 @@ def next_visit_risks(edges: Edges, nodes: Nodes, history: History, store: Store 
                         "name": _PARTS[part.kind],
                         "cause": part.key if part.kind == "cause" else None,
                         "value": part.probability,
+                        "low": part.lower,
+                        "high": part.upper,
                     }
                     for part in found.parts
                 ],
@@ -173,6 +196,7 @@ def _tiers(nodes: list[str], history: list[str]) -> dict[str, int]:
 
 CATALOGUE = (
     select_candidates,
+    orient_graph,
     score_graph,
     score_edits,
     search_graph,

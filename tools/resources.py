@@ -51,7 +51,7 @@ def open_matrix(store: str, nodes: tuple[str, ...]) -> "DiagnosisMatrix":
     return _matrix(open_dataset(store), nodes)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def _matrix(dataset: "ClinicalDataset", nodes: tuple[str, ...]) -> "DiagnosisMatrix":
     return dataset.matrix(nodes)
 

@@ -70,7 +70,7 @@ def decision_case(**more: Any) -> DecisionCase:
             "code": "4019",
             "kind": "recurrence",
             "probability": 0.6,
-            "parts": [{"name": "recurrence", "value": 0.6}],
+            "parts": [{"name": "recurrence", "value": 0.6, "low": 0.6, "high": 0.6}],
         },
         {
             "code": "5859",
@@ -79,8 +79,8 @@ def decision_case(**more: Any) -> DecisionCase:
             "low": 0.1,
             "high": 0.3,
             "parts": [
-                {"name": "base rate", "value": 0.1},
-                {"name": "cause", "cause": "4019", "value": 0.1},
+                {"name": "base rate", "value": 0.1, "low": 0.1, "high": 0.1},
+                {"name": "cause", "cause": "4019", "value": 0.1, "low": 0.1, "high": 0.1},
             ],
         },
     ]
@@ -90,7 +90,7 @@ def decision_case(**more: Any) -> DecisionCase:
         "strength": 0.1,
         "low": 0.05,
         "high": 0.2,
-        "direction_identified": True,
+        "time": "backs",
     }
     fields = {
         "history": [["4019", "25000"]],

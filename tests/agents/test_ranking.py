@@ -2,6 +2,7 @@
 
 from itertools import combinations, pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,9 +28,14 @@ def decisions(draw):
     strengths = {edge: draw(probability) for edge in edges}
     risks = []
     for code in CODES:
-        base = {"name": "recurrence" if code in HAD else "base rate", "value": draw(probability)}
+        base = {
+            "name": "recurrence" if code in HAD else "base rate",
+            "value": draw(probability),
+            "low": 0.0,
+            "high": 1.0,
+        }
         causes = [
-            {"name": "cause", "cause": a, "value": strengths[a, b]}
+            {"name": "cause", "cause": a, "value": strengths[a, b], "low": 0.0, "high": 1.0}
             for a, b in edges
             if b == code and a in HAD and code not in HAD
         ]
@@ -47,7 +53,7 @@ def decisions(draw):
                 "strength": s,
                 "low": 0,
                 "high": 1,
-                "direction_identified": draw(st.booleans()),
+                "time": draw(st.sampled_from(["backs", "undecided", "against"])),
             }
             for (a, b), s in strengths.items()
         ],
@@ -107,7 +113,7 @@ def test_evidence_supports_the_predicted_disease_or_a_step_of_its_path(case):
 
 @given(decisions())
 def test_a_step_that_time_does_not_tell_is_counter_evidence(case):
-    unsure = {(edge.cause, edge.effect) for edge in case.edges if not edge.direction_identified}
+    unsure = {(edge.cause, edge.effect) for edge in case.edges if edge.time != "backs"}
     for prediction in decide(case).predictions:
         doubted = any(step in unsure for step in pairwise(prediction.path))
         assert ("ime does not tell" in prediction.counter_evidence) == doubted
@@ -117,8 +123,11 @@ def test_a_long_chain_with_long_names_is_cut_to_what_an_answer_may_hold():
     chain = tuple(CaseDisease(code=str(n), name="n" * 200, role="history") for n in range(100, 140))
     last = CaseDisease(code="999", name="last", role="candidate")
     codes = [d.code for d in (*chain, last)]
-    edge = {"strength": 0.5, "low": 0, "high": 1, "direction_identified": False}
-    parts = [{"name": "base rate", "value": 0.1}, {"name": "cause", "cause": codes[-2], "value": 0.5}]
+    edge = {"strength": 0.5, "low": 0, "high": 1, "time": "undecided"}
+    parts = [
+        {"name": "base rate", "value": 0.1, "low": 0.1, "high": 0.1},
+        {"name": "cause", "cause": codes[-2], "value": 0.5, "low": 0.5, "high": 0.5},
+    ]
     case = decision_case(
         diseases=(*chain, last),
         edges=[{"cause": a, "effect": b} | edge for a, b in pairwise(codes)],
@@ -130,7 +139,7 @@ def test_a_long_chain_with_long_names_is_cut_to_what_an_answer_may_hold():
 
 
 def test_a_circle_in_a_foreign_case_ends():
-    edge = {"strength": 0.5, "low": 0, "high": 1, "direction_identified": True}
+    edge = {"strength": 0.5, "low": 0, "high": 1, "time": "backs"}
     circle = [("4019", "25000"), ("25000", "4019"), ("4019", "5859")]
     case = decision_case(edges=[{"cause": a, "effect": b} | edge for a, b in circle])
     assert decide(case).predictions
@@ -138,10 +147,28 @@ def test_a_circle_in_a_foreign_case_ends():
 
 def test_reasons_say_what_the_records_show():
     repeat, onset = sorted(decide(decision_case()).predictions, key=lambda p: p.code)
-    assert "60% of visits after it" in repeat.reason
+    assert "60% of the visits after it" in repeat.reason
     assert "hypertension \u2192 chronic kidney disease" in onset.reason
     assert "hypertension 10.0%" in onset.reason
     asked = decide(decision_case(comment="kidneys"))
     assert asked.predictions[0].code == DISEASES[2].code
     assert asked.predictions[0].reason.startswith("Listed first because the comment asks about it.")
     assert "asks about 1 of them" in asked.explanation
+
+
+@pytest.mark.parametrize(
+    ("edges", "said"),
+    [([], "The graph has no cause of it"), ([("25000", "5859")], "None of its causes in the graph")],
+)
+def test_without_a_cause_in_the_history_the_reason_says_which_it_is(edges, said):
+    edge = {"strength": 0.5, "low": 0, "high": 1, "time": "backs"}
+    base = {"name": "base rate", "value": 0.02, "low": 0.01, "high": 0.03}
+    roles = {"4019": "history"}
+    case = decision_case(
+        diseases=[d.model_copy(update={"role": roles.get(d.code, "candidate")}) for d in DISEASES],
+        edges=[{"cause": a, "effect": b} | edge for a, b in edges],
+        risks=[{"code": "5859", "kind": "onset", "probability": 0.02, "parts": [base]}],
+    )
+    (prediction,) = decide(case).predictions
+    assert said in prediction.reason
+    assert "2.0%" in prediction.reason

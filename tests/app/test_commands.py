@@ -21,7 +21,7 @@ def test_help_says_what_each_option_is_for(command, iikea):
 def test_demo_predicts_and_writes_a_report(iikea, tmp_path):
     ended = iikea("demo", "--out", tmp_path / "out")
     assert ended.code == 0
-    for words in ("Next visit", "Causal graph", "stopped because", "kept from the model", "simulated"):
+    for words in ("Next visit", "Causal graph", "stopped: ", "kept from the model", "simulated"):
         assert words in ended.out
     assert "Not a medical device" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert iikea("demo", "--out", tmp_path / "out", "--json").json["predictions"]

@@ -62,7 +62,7 @@ def test_people_see_names_strengths_the_stop_reason_and_the_disclaimer(iikea):
         "Unspecified essential hypertension",
         "Causal graph",
         "strength",
-        "stopped because",
+        "stopped: ",
         "Not a medical",
     ):
         assert words in ended.out

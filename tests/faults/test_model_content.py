@@ -19,6 +19,7 @@ GARBAGE = {
     "duplicate_keys": text('{"edges": [{"cause": "4019", "effect": "5859"}], "edges": []}'),
     "deep": text("[" * 10_000 + "]" * 10_000),
     "deep_tool": tool_call("Hypothesis", '{"edges": ' + "[" * 10_000 + "]" * 10_000 + "}"),
+    "flood_of_newlines": text("```\n" + "\n" * 100_000),
     "fenced_garbage": text("```json\nnot json\n```"),
     "no_arguments": tool_call("Hypothesis", ""),
     "cut_arguments": tool_call("Hypothesis", '{"edges": [{"cause": "40'),
@@ -194,8 +195,9 @@ def test_c6_a_passage_that_was_not_retrieved_cannot_be_cited(serve, run):
     assert {source for p in result["predictions"] for source in p["evidence"]} <= retrieved
 
 
-def test_c6_a_quote_that_is_not_in_the_passage_is_refused(serve, run):
-    lie = {"claim": "x", "quote": "Hypertension is harmless.", "cause": "4019", "effect": "5859"}
+@pytest.mark.parametrize("quote", ["Hypertension is harmless.", "   ", "the", "\n \t"])
+def test_c6_a_quote_that_is_not_in_the_passage_or_says_nothing_is_refused(quote, serve, run):
+    lie = {"claim": "x", "quote": quote, "cause": "4019", "effect": "5859"}
     mind = Mind({"read_passage": [tool_call("Reading", {"summary": "", "findings": [lie]})]})
     serve(mind)
     with pytest.raises(Inadmissible, match=r"findings\.quote"):

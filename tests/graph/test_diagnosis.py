@@ -89,6 +89,22 @@ def test_a_negated_comment_asks_about_nothing(result):
     ]
 
 
+def test_an_edge_against_time_is_turned_round_and_said(monkeypatch):
+    from tests.fakes.mind import Mind
+    from tests.fakes.model_server import ModelServer
+    from tests.fakes.replies import tool_call
+
+    backwards = tool_call("Hypothesis", {"edges": [{"cause": "5859", "effect": "4019"}]})
+    mind = Mind({"propose_graph": [backwards], "amend_graph": [backwards]})
+    with ModelServer(mind) as server:
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        result = run(model="openai:scripted")
+    assert [(edge.cause, edge.effect) for edge in result.graph.edges] == [("4019", "5859")]
+    assert result.graph.edges[0].direction.verdict == "backs"
+    assert any("turned round" in notice and "5859 -> 4019" in notice for notice in result.notices)
+
+
 def test_ablations_leave_their_part_out():
     without_causal = run(without_causal=True)
     assert without_causal.graph.edges == ()
@@ -153,6 +169,20 @@ def test_five_hundred_codes_are_capped_with_a_notice():
     result = run(history=[list(keys)], max_history=20)
     assert sum(node.role == "history" for node in result.graph.nodes) == 20
     assert any("20 most recent" in notice for notice in result.notices)
+    assert len(result.history[0]) == len(keys)
+
+
+def test_what_is_left_out_of_the_graph_still_counts_as_burden():
+    from tools import resources
+
+    keys = resources.open_dataset().vocabulary.keys
+    older, recent = [key for key in keys if key != "4019"][:30], ["4019"]
+    short, long = run(history=[recent]), run(history=[older, recent], max_history=1)
+    base = {p.code: p.parts[0].value for p in short.predictions if not p.repeat}
+    busier = {p.code: p.parts[0].value for p in long.predictions if not p.repeat}
+    shared = set(base) & set(busier)
+    assert shared
+    assert all(busier[code] > base[code] for code in shared)
 
 
 def reviewed():
@@ -220,10 +250,60 @@ def test_settings_say_which_nodes_read_them():
         assert set(field["langgraph_nodes"]) <= nodes, name
 
 
-def test_tracing_that_would_carry_patients_away_is_refused(monkeypatch):
-    monkeypatch.setenv("LANGSMITH_TRACING", "true")
-    with pytest.raises(InputError, match="LANGSMITH_TRACING"):
-        build()
-    monkeypatch.setenv("LANGSMITH_HIDE_INPUTS", "true")
-    monkeypatch.setenv("LANGSMITH_HIDE_OUTPUTS", "true")
-    build()
+@pytest.mark.parametrize("switch", ["LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING_V2"])
+def test_no_run_starts_while_its_trace_would_carry_patients_away(switch, monkeypatch):
+    monkeypatch.setenv(switch, "true")
+    for start in (graph.invoke, lambda given: list(graph.stream(given))):
+        with pytest.raises(InputError, match=switch):
+            start({"history": HISTORY})
+
+
+def test_tracing_turned_on_in_code_is_refused_too():
+    from langsmith import Client
+    from langsmith.run_helpers import tracing_context
+
+    nowhere = Client(api_url="http://127.0.0.1:9", api_key="none", auto_batch_tracing=False)
+    with tracing_context(enabled=True, client=nowhere), pytest.raises(InputError, match="tracing"):
+        graph.invoke({"history": HISTORY})
+
+
+def thread(**context):
+    app = build().compile(checkpointer=InMemorySaver())
+    config = {"configurable": {"thread_id": "one"}}
+    return lambda given: app.invoke(given, config, context=SMALL | context)["result"]
+
+
+@pytest.mark.parametrize("ablation", [{}, {"without_causal": True}, {"without_knowledge": True}])
+def test_a_second_patient_on_a_thread_inherits_nothing_of_the_first(ablation):
+    run_next = thread(**ablation)
+    run_next({"history": [["4019"]], "comment": "kidneys"})
+    second = run_next({"history": [["4280"]]})
+    assert second == graph.invoke({"history": [["4280"]]}, context=SMALL | ablation)["result"]
+
+
+def test_a_refusal_does_not_outlive_its_run():
+    run_next = thread()
+    assert run_next({"history": []})["refusal"]
+    assert run_next({"history": HISTORY})["refusal"] is None
+
+
+def test_a_misspelt_setting_is_refused_not_ignored():
+    with pytest.raises(ValueError, match="revew"):
+        graph.invoke({"history": HISTORY}, context={"revew": True})
+
+
+@pytest.mark.parametrize(
+    ("given", "place"),
+    [
+        ({"history": [[4019]]}, "history.0.0"),
+        ({"history": "401.9"}, "history"),
+        ({"history": {"a": 1}}, "history"),
+        ({"history": HISTORY, "comment": ["SECRET"]}, "comment"),
+        ({"history": HISTORY, "comment": "x" * 3000}, "comment"),
+    ],
+)
+def test_input_of_the_wrong_type_is_refused_by_place_without_being_echoed(given, place):
+    with pytest.raises(InputError) as refused:
+        graph.invoke(given, context=SMALL)
+    assert refused.value.field == place
+    assert "SECRET" not in str(refused.value)

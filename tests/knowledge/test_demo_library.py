@@ -76,7 +76,7 @@ def test_every_code_is_of_the_icd9_list(demo: KnowledgeLibrary) -> None:
 
 def test_the_first_code_of_a_document_is_its_own(demo: KnowledgeLibrary) -> None:
     for document in demo.documents:
-        assert demo.aliases(document.codes[0])[0] == document.title
+        assert demo.aliases(document.codes[0], "ICD9CM")[0] == document.title
 
 
 def test_no_title_alias_or_code_belongs_to_two_documents(demo: KnowledgeLibrary) -> None:

@@ -142,7 +142,7 @@ def test_the_index_is_filled_in_batches(tmp_path: Path, monkeypatch: pytest.Monk
 def test_an_empty_library_finds_nothing(tmp_path: Path) -> None:
     library = KnowledgeLibrary.open(tmp_path)
     assert library.search("heart failure") == ()
-    assert library.aliases("4280") == ()
+    assert library.aliases("4280", "ICD9CM") == ()
     assert library.metadata["n_passages"] == 0
     assert library.embedding == "lexical-1024"
 
@@ -175,10 +175,19 @@ def test_aliases_are_those_of_the_longest_prefix(tmp_path: Path) -> None:
             c=markdown(section, title='"Pump failure"', codes='["4282"]', aliases='["weak", "pump"]'),
         )
     )
-    assert library.aliases("4280") == ("Heart failure", "chf")
-    assert library.aliases("42821") == ("Systolic failure", "weak", "Pump failure", "pump")
-    assert library.aliases("42820") == ("Systolic failure", "weak")
-    assert library.aliases("42") == library.aliases("4019") == library.aliases("") == ()
+    assert library.aliases("4280", "ICD9CM") == ("Heart failure", "chf")
+    assert library.aliases("42821", "ICD9CM") == ("Systolic failure", "weak", "Pump failure", "pump")
+    assert library.aliases("42820", "ICD9CM") == ("Systolic failure", "weak")
+    assert library.aliases("4280", "SNOMED") == library.aliases("4280", "ICD10CM") == ()
+    passage = library.documents[0].passages[0]
+    assert library.is_about(passage, passage.codes[0] + "1", "ICD9CM")
+    assert not library.is_about(passage, passage.codes[0] + "1", "SNOMED")
+    assert (
+        library.aliases("42", "ICD9CM")
+        == library.aliases("4019", "ICD9CM")
+        == library.aliases("", "ICD9CM")
+        == ()
+    )
 
 
 def test_the_version_is_of_content_manifest_and_embedding(tmp_path: Path) -> None:

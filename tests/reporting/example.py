@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from tools.reporting.result import (
     Candidate,
     CitedPassage,
+    DataSource,
     DiagnosisResult,
     Direction,
     Disease,
@@ -73,7 +74,7 @@ def edge(link: str, gain: float) -> GraphEdge:
         effect_first=round((250 if settled else 850) * value),
         p_value=0.00002 if settled else 0.31,
         lagged_gain=14.2 * value if settled else -0.6,
-        identified=settled,
+        verdict="backs" if settled else "undecided",
     )
     return GraphEdge(
         cause=cause,
@@ -114,8 +115,22 @@ def predictions() -> tuple[Prediction, ...]:
             reason=reason,
             path=path,
             parts=(
-                Part(name="recurrence" if code in HISTORY else "base rate", value=round(chance * 0.4, 3)),
-                *(Part(name="cause", cause=cause, value=round(chance * 0.5, 3)) for cause in path[-2:-1]),
+                Part(
+                    name="recurrence" if code in HISTORY else "base rate",
+                    value=round(chance * 0.4, 3),
+                    low=round(chance * 0.3, 3),
+                    high=round(chance * 0.5, 3),
+                ),
+                *(
+                    Part(
+                        name="cause",
+                        cause=cause,
+                        value=round(chance * 0.5, 3),
+                        low=round(chance * 0.4, 3),
+                        high=round(chance * 0.6, 3),
+                    )
+                    for cause in path[-2:-1]
+                ),
             ),
             evidence={"5859": ("kidney-causes", "diabetes-course"), "4280": ("heart-causes",)}.get(code, ()),
             counter_evidence="Time does not settle one edge of the path." if code == "43491" else "",
@@ -243,6 +258,7 @@ def example(**changes: object) -> DiagnosisResult:
         knowledge=knowledge(),
         model="statistical",
         calls=9,
+        data=DataSource(source="csv", hash="d" * 64, patients=2000, visits=7889),
         versions={"ii-kea": "0.1.0", "langgraph": "1.2.22", "numpy": "2.3.4"},
         seed=7,
         notices=("One history code is not in the data set and was left out.",),
@@ -297,6 +313,7 @@ def refused() -> DiagnosisResult:
         history=(("4019",),),
         diseases={"4019": Disease(code="4019", dotted="401.9", system="ICD9CM", display=NAMES["4019"])},
         model="statistical",
+        data=DataSource(source="csv", hash="d" * 64, patients=2000, visits=7889),
         versions={"ii-kea": "0.1.0"},
         seed=0,
         refusal=Refusal(

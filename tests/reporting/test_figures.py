@@ -65,7 +65,7 @@ def test_the_example_shows_roles_ranks_doubts_and_tooltips() -> None:
     root = parse(causal_graph(example().graph, {"5859": 2}))
     assert "#2" in texts(root)
     assert "2 diseases have no edge and are not drawn." in texts(root)
-    untold = [e for e in example().graph.edges if not e.direction.identified]
+    untold = [e for e in example().graph.edges if e.direction.verdict != "backs"]
     assert len([g for g in groups(root, "untold") if "edge" in g.get("class", "")]) == len(untold) > 0
     title = next(t.text for g in groups(root, "edge") for t in g if t.text and "Tobacco" in t.text)
     for part in ("strength", "95% interval", "gain", "cause first in", "effect first in", "lagged gain"):

@@ -107,7 +107,7 @@ def test_a_reviewed_run_waits_and_ends_when_approved_without_its_context(client,
     client.runs.wait(thread, "diagnosis", input=GIVEN, context=CONTEXT | {"review": True})
     waiting = client.threads.get_state(thread)
     assert waiting["next"] == ["review"]
-    assert "result" not in waiting["values"]
+    assert waiting["values"]["result"] is None
     (interrupt,) = waiting["interrupts"]
     (request,), (config,) = interrupt["value"]["action_requests"], interrupt["value"]["review_configs"]
     assert request["name"] == config["action_name"]

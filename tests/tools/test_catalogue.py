@@ -16,6 +16,7 @@ from tools.catalogue import (
     CATALOGUE,
     look_up_code,
     next_visit_risks,
+    orient_graph,
     score_edits,
     score_graph,
     search_graph,
@@ -31,6 +32,7 @@ CASE = {"nodes": NODES, "history": HISTORY}
 METHODS = ("noisy_or_bic", "bic", "loglik")
 INVOCATIONS = {
     "select_candidates": {"history": HISTORY},
+    "orient_graph": {"edges": [["5859", "4019"]], **CASE},
     "score_graph": {"edges": [["4019", "5859"]], "nodes": NODES},
     "score_edits": {"edges": [["4019", "5859"]], **CASE},
     "search_graph": {"start_edges": [], **CASE},
@@ -61,6 +63,13 @@ def applied(edit, edges):
     edge = [edit["cause"], edit["effect"]]
     kept = [other for other in edges if other != edge]
     return kept + {"add": [edge], "remove": [], "reverse": [edge[::-1]]}[edit["kind"]]
+
+
+def test_orienting_turns_an_edge_that_runs_against_time_and_nothing_else():
+    found = orient_graph.invoke({"edges": [["5859", "4019"]], **CASE})
+    assert found == {"edges": [["4019", "5859"]], "turned": [["5859", "4019"]], "dropped": []}
+    again = orient_graph.invoke({"edges": found["edges"], **CASE})
+    assert again == {"edges": found["edges"], "turned": [], "dropped": []}
 
 
 @every_tool
@@ -180,7 +189,7 @@ def test_no_edge_runs_from_a_candidate_to_the_history_unless_time_says_so():
 
     free, tiered = backward(NODES), backward(HISTORY)
     directions = {pair: score([list(pair)])["edges"][0]["direction"] for pair in free}
-    assert tiered == {pair for pair in free if directions[pair]["identified"]}
+    assert tiered == {pair for pair in free if directions[pair]["verdict"] == "backs"}
     assert tiered < free
 
 

@@ -57,6 +57,7 @@ class Manifest(BaseModel):
         licence: SPDX identifier.
         language: BCP 47 tag.
         sections: the headings its documents usually have, in order.
+        code_system: the system of the documents' codes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -66,6 +67,7 @@ class Manifest(BaseModel):
     licence: str = ""
     language: str = "en"
     sections: tuple[str, ...] = ()
+    code_system: str = "ICD9CM"
 
 
 class KnowledgeLibrary:
@@ -174,17 +176,24 @@ class KnowledgeLibrary:
         except KeyError:
             raise InputError("passage", "no passage with this id in the library; search first") from None
 
-    def aliases(self, code: str) -> tuple[str, ...]:
+    def is_about(self, passage: Passage, code: str, system: str) -> bool:
+        """Whether a passage's document is about a disease: one of its codes is a prefix of `code`."""
+        return system == self.manifest.code_system and code.startswith(passage.codes)
+
+    def aliases(self, code: str, system: str) -> tuple[str, ...]:
         """Ways a disease is written in text: titles and aliases of the documents about a code.
 
         Of the documents whose codes are a prefix of `code` (or equal to it), those with the longest count.
 
         Args:
             code: dotless, such as `4280`.
+            system: of the code; a library knows the codes of its own system only.
 
         Returns:
             Each once, titles before their aliases; empty when no document is about the code.
         """
+        if system != self.manifest.code_system:
+            return ()
         lengths = [max((len(c) for c in d.codes if code.startswith(c)), default=0) for d in self.documents]
         longest = max(lengths, default=0)
         names: dict[str, None] = {}

@@ -61,7 +61,7 @@ class _Line(NamedTuple):
 def causal_graph(graph: Graph, ranks: Mapping[str, int] | None = None) -> str:
     """The causal graph as SVG, causes to the left of their effects.
 
-    Line width and number: strength. Dashed: time does not settle the direction. Nodes without an edge are
+    Line width and number: strength. Dashed: time does not back the direction. Nodes without an edge are
     counted, not drawn.
 
     Args:

@@ -22,11 +22,13 @@ class Disease(_Frozen):
 
 
 class Part(_Frozen):
-    """One named term of a probability: recurrence, base rate, or a cause with its strength."""
+    """One named term of a probability: recurrence, base rate, or a cause; per visit, with a 95 % interval."""
 
     name: Literal["recurrence", "base rate", "cause"]
     cause: str | None = None
     value: float = Field(ge=0, le=1)
+    low: float = Field(ge=0, le=1)
+    high: float = Field(ge=0, le=1)
 
 
 class Prediction(_Frozen):
@@ -77,14 +79,14 @@ class Direction(_Frozen):
         p_value: two-sided binomial test of the two counts.
         lagged_gain: log-likelihood of new effects after the cause, less that of new causes after
             the effect, nats; positive speaks for the edge as drawn.
-        identified: whether the lagged gain clearly favours the edge as drawn.
+        verdict: what the lagged gain says of the edge as drawn, 2 nats deciding; the counts decide nothing.
     """
 
     cause_first: int
     effect_first: int
     p_value: float
     lagged_gain: float
-    identified: bool
+    verdict: Literal["backs", "undecided", "against"]
 
 
 class GraphEdge(_Frozen):
@@ -92,7 +94,7 @@ class GraphEdge(_Frozen):
 
     Attributes:
         strength: lambda of the leaky noisy-OR: chance that the cause alone brings the effect.
-        interval: 95 % interval of the strength.
+        interval: 95 % interval of the strength, given the graph (the same patients chose the edge).
         gain: what the accepted score loses without the edge, nats.
         direction: evidence for its direction.
         evidence: ids of passages with a finding for it.
@@ -175,6 +177,15 @@ class Candidate(_Frozen):
     lift: float
 
 
+class DataSource(_Frozen):
+    """The data set that every number comes from: format of the records, hash of the counts, size."""
+
+    source: str
+    hash: str
+    patients: int
+    visits: int
+
+
 class Refusal(_Frozen):
     """Why there is no prediction, as a value."""
 
@@ -190,11 +201,12 @@ class DiagnosisResult(_Frozen):
         history: visits oldest first, each the vocabulary keys of its codes.
         diseases: every disease named anywhere in the result, by key.
         predictions: ranked.
+        data: where the numbers come from.
         stopped: why the hypothesis-fit-amend loop ended; None when it did not run.
         notices: what was changed, capped, refused or left out on the way.
         assumptions: what the estimate assumes and what would refute it.
         versions: of the application and the packages that shape the numbers.
-        seed: of every random draw.
+        seed: what models that take one were given.
     """
 
     history: tuple[tuple[str, ...], ...]
@@ -207,6 +219,7 @@ class DiagnosisResult(_Frozen):
     iterations: int = 0
     candidates: tuple[Candidate, ...] = ()
     knowledge: Knowledge | None = None
+    data: DataSource
     model: str
     calls: int = 0
     versions: dict[str, str]

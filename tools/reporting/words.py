@@ -21,6 +21,11 @@ _TERMINAL_SEQUENCE = re.compile(
     r"|\x1b[ -/]*[0-~]"
 )
 _DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_VERDICTS = {
+    "backs": "backs the direction",
+    "undecided": "does not settle it",
+    "against": "speaks against it",
+}
 
 
 def printable(text: str) -> str:
@@ -80,7 +85,7 @@ def p_value(value: float) -> str:
 
 def time_verdict(direction: Direction) -> str:
     """What the order of events says about an edge, in a few words."""
-    return "backs the direction" if direction.identified else "does not settle it"
+    return _VERDICTS[direction.verdict]
 
 
 def time_counts(direction: Direction) -> str:

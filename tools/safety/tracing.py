@@ -15,7 +15,11 @@ def refuse_open_tracing() -> None:
     Raises:
         InputError: tracing is on and inputs or outputs are not hidden.
     """
+    from langsmith.run_helpers import get_tracing_context
+
     on = [name for name in _SWITCHES if _is_on(name)]
+    if get_tracing_context()["enabled"]:
+        on.append("tracing_context")
     if on and any(os.environ.get(name) != "true" for name in _HIDDEN):
         rule = f"traces would send patient data away; unset it, or also set {' and '.join(_HIDDEN)} to true"
         raise InputError(on[0], rule)
