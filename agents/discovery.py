@@ -17,7 +17,7 @@ from agents.cases import (
 )
 from agents.codes import CodeList
 from agents.intake import case_diseases
-from agents.model import Inadmissible, ask
+from agents.model import Inadmissible, Reply, ask
 from agents.settings import Settings
 from agents.toolbox import Toolbox
 from tools.catalogue import orient_graph, score_edits, score_graph, search_graph, select_candidates
@@ -53,14 +53,7 @@ def propose(state: DiscoverySlice) -> dict[str, Any]:
         findings=case_view.findings,
         limits=case_view.limits,
     )
-    reply = ask(
-        case,
-        Hypothesis,
-        case_view.settings,
-        admit=case_view.admit,
-        calls_used=state.get("calls", 0),
-        toolbox=case_view.toolbox,
-    )
+    reply = case_view.ask(case)
     return {"hypothesis": {"edges": reply.value}, "calls": reply.calls}
 
 
@@ -119,14 +112,7 @@ def amend(state: DiscoverySlice) -> dict[str, Any]:
         limits=case_view.limits,
     )
     try:
-        reply = ask(
-            case,
-            Hypothesis,
-            case_view.settings,
-            admit=case_view.admit,
-            calls_used=state.get("calls", 0),
-            toolbox=case_view.toolbox,
-        )
+        reply = case_view.ask(case)
     except Inadmissible as refused:
         notice = f"amendment {len(trials)} was refused and the graph kept: {'; '.join(refused.problems)}"
         return {"hypothesis": current["hypothesis"], "notices": [notice], "calls": refused.calls}
@@ -138,6 +124,7 @@ class _CaseView:
 
     def __init__(self, state: DiscoverySlice) -> None:
         self.settings = Settings.model_validate(state["settings"])
+        self.calls_used = state.get("calls", 0)
         self.diseases: tuple[CaseDisease, ...] = case_diseases(state["diseases"])
         self.nodes = [disease.code for disease in self.diseases]
         self.history = [disease.code for disease in self.diseases if disease.role == "history"]
@@ -155,9 +142,11 @@ class _CaseView:
         }
         return fixed | more
 
-    @property
-    def toolbox(self) -> Toolbox:
-        return Toolbox((search_graph, score_edits, select_candidates), self.arguments())
+    def ask(self, case: ProposalCase | AmendmentCase) -> Reply[list[list[str]]]:
+        """The mind's admitted graph; while it thinks it may search, score edits and look for candidates."""
+        toolbox = Toolbox((search_graph, score_edits, select_candidates), self.arguments())
+        calls_used = self.calls_used
+        return ask(case, Hypothesis, self.settings, admit=self.admit, calls_used=calls_used, toolbox=toolbox)
 
     def change(self, before: list[list[str]], after: list[list[str]]) -> float:
         return self._graph(before).change(self._graph(after))
