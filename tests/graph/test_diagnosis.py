@@ -3,11 +3,13 @@
 import json
 
 import pytest
+from langchain_core.callbacks import BaseCallbackHandler
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 from graph.context import DiagnosisContext
 from graph.diagnosis import build, graph
+from tools.catalogue import CATALOGUE
 from tools.reporting.result import DiagnosisResult
 from tools.safety.errors import BudgetExceeded, InputError
 
@@ -288,8 +290,8 @@ def test_a_refusal_does_not_outlive_its_run():
 
 
 def test_a_misspelt_setting_is_refused_not_ignored():
-    with pytest.raises(ValueError, match="revew"):
-        graph.invoke({"history": HISTORY}, context={"revew": True})
+    with pytest.raises(ValueError, match="unheard_of"):
+        graph.invoke({"history": HISTORY}, context={"unheard_of": True})
 
 
 @pytest.mark.parametrize(
@@ -307,3 +309,24 @@ def test_input_of_the_wrong_type_is_refused_by_place_without_being_echoed(given,
         graph.invoke(given, context=SMALL)
     assert refused.value.field == place
     assert "SECRET" not in str(refused.value)
+
+
+def test_a_trace_shows_every_tool_run_and_every_request_of_the_mind():
+    class Trace(BaseCallbackHandler):
+        def __init__(self):
+            self.tools, self.tasks = [], []
+
+        def on_tool_start(self, serialized, input_str, **kwargs):
+            self.tools.append(serialized["name"])
+
+        def on_chat_model_start(self, serialized, messages, **kwargs):
+            self.tasks.append(json.loads(messages[0][1].content)["task"])
+
+    trace = Trace()
+    given = {"history": HISTORY}
+    result = graph.invoke(given, {"callbacks": [trace]}, context=SMALL)["result"]
+    everything_but_look_up = {tool.name for tool in CATALOGUE} - {"look_up_code"}
+    assert set(trace.tools) == everything_but_look_up
+    assert trace.tools.count("score_graph") == result["iterations"]
+    assert len(trace.tasks) == result["calls"]
+    assert trace.tasks.count("read_passage") == SMALL["passages"]
