@@ -127,3 +127,27 @@ def test_any_json_value_is_a_history_or_refused(value):
         return
     assert isinstance(value, list)
     assert all(isinstance(code, str) for visit in value for code in visit)
+
+
+def test_the_longest_heading_stands_for_a_code_that_the_data_set_does_not_have_and_this_is_said():
+    headings = Vocabulary(
+        Concept(system="ICD9CM", code=c, display="x") for c in ("250", "4280", "428", "E849")
+    )
+    history = read_history([["250.00", "428.05"], ["E849.0", "401.9"]], headings)
+    assert history.visits == (("250", "4280"), ("E849",))
+    assert history.unknown == (Place(2, 2),)
+    assert history.notices == (
+        "3 codes not in the data set, whose heading was used instead: "
+        "visit 1 code 1 (250), visit 1 code 2 (4280), visit 2 code 1 (E849)",
+    )
+
+
+def test_no_heading_is_taken_where_two_systems_have_one():
+    mixed = Vocabulary(
+        [
+            Concept(system="ICD9CM", code="V15", display="x"),
+            Concept(system="ICD10CM", code="V15", display="y"),
+        ]
+    )
+    assert read_history([["V15.8"]], mixed).unknown == (Place(1, 1),)
+    assert read_history([["ICD9CM:V15.8"]], mixed).visits == (("ICD9CM:V15",),)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tools.records.codes import is_well_spelled, system_name
+from tools.records.codes import category, is_well_spelled, normalise, system_name
 from tools.records.cohort import Vocabulary
 from tools.records.faults import FAULTS_KEPT, counted
 from tools.safety.errors import Fault, InputError
@@ -13,6 +13,7 @@ MOST_VISITS = 1_000
 MOST_CODES = 500
 LONGEST_TEXT = 100_000
 _SHAPE = '[["250.00", "401.9"], ["428.0"]]'
+_HEADINGS_SHOWN = 5
 _BETWEEN_CODES = re.compile(r"[\s,]+")
 
 
@@ -29,8 +30,8 @@ class History(NamedTuple):
     Attributes:
         visits: vocabulary keys of each visit, sorted, each once; oldest first. A visit is empty when the
             data set knows none of its codes.
-        unknown: places of well-spelled codes that the data set never saw.
-        notices: what was left out to stay within the limits.
+        unknown: places of well-spelled codes of which the data set knows neither the code nor a heading.
+        notices: where a heading stands for a code, and what was left out to stay within the limits.
     """
 
     visits: tuple[tuple[str, ...], ...]
@@ -59,7 +60,8 @@ def read_history(visits: Sequence[Sequence[str]], vocabulary: Vocabulary) -> His
     Args:
         visits: oldest first; codes with or without dots, `SYSTEM:code` where the data set holds several
             code systems.
-        vocabulary: the codes of the data set.
+        vocabulary: the codes of the data set. For an ICD code that is not among them the longest heading
+            that is counts (`250` for `250.00`), with a notice.
 
     Returns:
         The history, cut to the last 1,000 visits and the 500 latest codes.
@@ -73,6 +75,7 @@ def read_history(visits: Sequence[Sequence[str]], vocabulary: Vocabulary) -> His
         raise InputError("history", f"not a list of visits; write it as {_SHAPE}")
     read: list[tuple[str, ...]] = []
     unknown: list[Place] = []
+    headings: list[str] = []
     faults: list[Fault] = []
     for number, spellings in enumerate(visits, start=1):
         rule = _broken_by_visit(spellings)
@@ -82,15 +85,30 @@ def read_history(visits: Sequence[Sequence[str]], vocabulary: Vocabulary) -> His
         keys: set[str] = set()
         for position, spelling in enumerate(spellings, start=1):
             found = _look_up(spelling, vocabulary)
-            if isinstance(found, str):
-                keys.add(found)
+            if isinstance(found, _Found):
+                keys.add(found.key)
+                if found.is_heading:
+                    headings.append(f"visit {number} code {position} ({found.key})")
             elif found is None:
                 unknown.append(Place(number, position))
             else:
                 faults.append(Fault(number, f"code {position}", found.rule))
         read.append(tuple(sorted(keys)))
     _refuse(faults)
-    return _within_limits(History(tuple(read), tuple(unknown)))
+    return _within_limits(History(tuple(read), tuple(unknown), _stood_for(headings)))
+
+
+def _stood_for(headings: list[str]) -> tuple[str, ...]:
+    if not headings:
+        return ()
+    shown = ", ".join(headings[:_HEADINGS_SHOWN]) + (", ..." if len(headings) > _HEADINGS_SHOWN else "")
+    codes = counted(len(headings), "code")
+    return (f"{codes} not in the data set, whose heading was used instead: {shown}",)
+
+
+class _Found(NamedTuple):
+    key: str
+    is_heading: bool = False
 
 
 class _Misspelt(NamedTuple):
@@ -103,7 +121,7 @@ def _broken_by_visit(spellings: object) -> str | None:
     return None if spellings else "no code in it; give one, or leave the visit out"
 
 
-def _look_up(spelling: object, vocabulary: Vocabulary) -> str | _Misspelt | None:
+def _look_up(spelling: object, vocabulary: Vocabulary) -> _Found | _Misspelt | None:
     """The key of a spelling, None where the data set does not know it, or the rule that it breaks."""
     if not isinstance(spelling, str):
         return _Misspelt('not text; put the code in quotes, as in "250.00"')
@@ -116,7 +134,19 @@ def _look_up(spelling: object, vocabulary: Vocabulary) -> str | _Misspelt | None
     holding = [system for system in possible if vocabulary.find(code, system)]
     if len(holding) > 1:
         return _Misspelt(f"is in {' and '.join(holding)}; write it as SYSTEM:code")
-    return vocabulary.find(code, holding[0]) if holding else None
+    if not holding:
+        headed = [key for system in possible if (key := _heading(code, system, vocabulary))]
+        return _Found(headed[0], is_heading=True) if len(headed) == 1 else None
+    key = vocabulary.find(code, holding[0])
+    return _Found(key) if key else None
+
+
+def _heading(code: str, system: str, vocabulary: Vocabulary) -> str | None:
+    """The longest heading of a code that the data set has."""
+    whole = normalise(system, code)
+    shortest = len(category(system, whole))
+    lengths = range(len(whole) - 1, shortest - 1, -1)
+    return next((key for n in lengths if (key := vocabulary.find(whole[:n], system))), None)
 
 
 def _refuse(faults: list[Fault]) -> None:
