@@ -23,6 +23,11 @@ _MAX_REPAIRS = 2
 _EXCERPT = 1000
 
 
+def most_requests(tool_calls: int = 0) -> int:
+    """The most model requests that one `ask` takes: its tool calls, its answer, and the repairs of it."""
+    return tool_calls + 1 + _MAX_REPAIRS
+
+
 class Inadmissible(ModelOutputError):
     """The answer was of the right form, but what it says cannot be admitted (a cycle, an unknown code).
 

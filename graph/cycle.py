@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal
 from langgraph.graph import StateGraph
 from typing_extensions import TypedDict
 
-CALLS_OF_ONE_ANSWER = 3
 StopReason = Literal["unchanged", "limit", "seen", "budget"]
 
 

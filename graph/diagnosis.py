@@ -12,9 +12,10 @@ from langgraph.runtime import Runtime
 from langgraph.types import Overwrite, Send
 
 from agents import conclusion, decision, discovery, intake, knowledge
+from agents.model import most_requests
 from agents.settings import Settings
 from graph.context import DiagnosisContext
-from graph.cycle import CALLS_OF_ONE_ANSWER, CycleLimits, add_cycle, chosen_trial, stop_reason
+from graph.cycle import CycleLimits, add_cycle, chosen_trial, stop_reason
 from graph.guard import TracingGuard
 from graph.review import review
 from graph.state import DiagnosisInput, DiagnosisOutput, DiagnosisState, forgotten
@@ -31,7 +32,7 @@ def prepare(state: DiagnosisInput, runtime: Runtime[DiagnosisContext]) -> dict[s
         max_iterations=context.max_iterations,
         change_threshold=context.change_threshold,
         max_calls=context.max_calls,
-        reserve=2 * CALLS_OF_ONE_ANSWER,
+        reserve=most_requests(context.max_tool_calls) + most_requests(),
     )
     admitted = intake.admit(dict(state), settings)
     gates = {"settings": settings, "limits": limits, "review": context.review, "select": context.select}

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from langgraph.types import Command, interrupt
 from pydantic import BaseModel, Field, ValidationError
 
-from graph.cycle import CALLS_OF_ONE_ANSWER
+from agents.model import most_requests
 from graph.state import DiagnosisState
 
 _ACTION: Literal["accept_predictions"] = "accept_predictions"
@@ -84,7 +84,7 @@ def _asked(state: DiagnosisState) -> Answer:
 
 
 def _can_decide_again(state: DiagnosisState) -> bool:
-    return state.get("calls", 0) + CALLS_OF_ONE_ANSWER <= state["limits"]["max_calls"]
+    return state.get("calls", 0) + most_requests() <= state["limits"]["max_calls"]
 
 
 def _request(state: DiagnosisState, problem: str) -> dict[str, Any]:

@@ -236,3 +236,18 @@ def test_c7_worse_every_time_is_bounded_and_the_best_is_returned(serve, run):
     assert len(scores) == 4
     assert scores.index(max(scores)) == 0
     assert len(result["graph"]["edges"]) == result["scores"][0]["n_edges"]
+
+
+@pytest.mark.parametrize("max_calls", range(6, 24))
+def test_c7_the_costliest_amendment_leaves_room_to_decide(max_calls, serve, run):
+    """Four tool calls and two repairs of a cycle, then two repairs of the decision."""
+
+    def amend(_case, nth):
+        return CYCLE if nth % 7 >= 4 else tool_call("score_edits", {"edges": []})
+
+    good = tool_call("Hypothesis", {"edges": [{"cause": "4019", "effect": "5859"}]})
+    decide = [BAD_DECISIONS["unlisted"], BAD_DECISIONS["unlisted"], decision({"code": "4019"})]
+    serve(Mind({"propose_graph": [good], "amend_graph": amend, "decide": decide}))
+    result = run(max_calls=max_calls, passages=1)
+    assert [p["code"] for p in result["predictions"]] == ["4019"]
+    assert result["calls"] <= max_calls

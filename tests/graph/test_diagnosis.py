@@ -223,6 +223,19 @@ def test_review_can_decide_again_with_a_comment():
     assert "comment asks" in result.predictions[0].reason
 
 
+def test_an_edit_that_the_budget_cannot_pay_is_asked_again_and_the_predictions_stay():
+    app = build().compile(checkpointer=InMemorySaver())
+    config = {"configurable": {"thread_id": "t"}}
+    app.invoke({"history": HISTORY}, config, context=SMALL | {"review": True, "max_calls": 8})
+    edit = {"name": "accept_predictions", "args": {"comment": "kidneys"}}
+    resume = {"decisions": [{"type": "edit", "edited_action": edit}]}
+    again = app.invoke(Command(resume=resume), config)
+    assert "Too few model calls" in again["__interrupt__"][0].value["action_requests"][0]["description"]
+    done = app.invoke(Command(resume={"decisions": [{"type": "approve"}]}), config)
+    assert done["result"]["predictions"]
+    assert done["result"]["comment"] == ""
+
+
 def test_a_malformed_resume_is_asked_again_and_can_be_mended():
     app, config, _ = reviewed()
     again = app.invoke(Command(resume={"yes": True}), config)

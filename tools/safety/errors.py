@@ -82,19 +82,3 @@ class BudgetExceeded(IikeaError):
         self.kind = kind
         self.used = used
         self.limit = limit
-
-
-class EngineError(IikeaError):
-    """An estimation engine could not give a trustworthy number."""
-
-    def __init__(self, diagnostic: str) -> None:
-        super().__init__(diagnostic)
-        self.diagnostic = diagnostic
-
-
-class NotIdentified(IikeaError):
-    """The question has no answer in these data under the stated assumptions."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
