@@ -3,7 +3,7 @@ REPORT ?= demo-report
 
 VENV := .venv
 BIN := $(VENV)/bin
-TEST_EXTRAS := bench,dev,server
+TEST_EXTRAS := bench,cluster,dev,server
 
 # uv installs in seconds what pip installs in minutes, but does not read pip's settings (mirrors, wheel
 # folders): where it fails, pip has the last word.

@@ -1,6 +1,7 @@
 """The documents put before a mind: one JSON object each, with every number it may reason from."""
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -66,14 +67,40 @@ class PassageCase(Case):
     diseases: tuple[CaseDisease, ...]
 
 
+class Basis(BaseModel):
+    """What the numbers of a case rest on.
+
+    Attributes:
+        accepted_by: name of the score that graphs are accepted by.
+        n_patients: in the records.
+        resamples: of the patients, behind every confidence; 0 where there is none.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    accepted_by: str
+    n_patients: int
+    resamples: int
+
+
 class Association(BaseModel):
-    """What the records show of a pair: gain of the one edge over the empty graph, in nats."""
+    """What the records show of a pair: what the one edge, added to the empty graph, changes.
+
+    Attributes:
+        gain: change of the accepted score, nats over all patients.
+        gain_per_patient: the same, nats a patient.
+        held_out_gain_per_patient: change of the log-likelihood of patients held out, nats a patient.
+        confidence: share of resamples whose graph has the edge; None where none were drawn.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     cause: str
     effect: str
     gain: float
+    gain_per_patient: float
+    held_out_gain_per_patient: float
+    confidence: float | None = None
 
 
 class CaseFinding(BaseModel):
@@ -102,19 +129,25 @@ class ProposalCase(Case):
 
     task: Literal["propose_graph"] = "propose_graph"
     diseases: tuple[CaseDisease, ...]
+    basis: Basis
     associations: tuple[Association, ...]
     findings: tuple[CaseFinding, ...]
     limits: Limits
 
 
 class RememberedGraph(BaseModel):
-    """A graph of the memory with its scores, nats; higher is better."""
+    """A graph of the memory with what it gains over the graph without edges, nats a patient.
+
+    Attributes:
+        gain_per_patient: in the accepted score.
+        held_out_gain_per_patient: in the log-likelihood of patients held out.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     edges: tuple[tuple[str, str], ...]
-    accepted_score: float
-    log_likelihood: float
+    gain_per_patient: float
+    held_out_gain_per_patient: float
 
 
 class Memory(BaseModel):
@@ -127,31 +160,15 @@ class Memory(BaseModel):
     best: RememberedGraph
 
 
-class CaseEdit(BaseModel):
-    """One single-edge edit of the current graph and the change of the accepted score, nats."""
-
-    model_config = ConfigDict(frozen=True)
-
-    kind: Literal["add", "remove", "reverse"]
-    cause: str
-    effect: str
-    gain: float
-    gain_per_patient: float
-
-
-class AmendmentCase(Case):
-    """Amend the current graph."""
-
-    task: Literal["amend_graph"] = "amend_graph"
-    diseases: tuple[CaseDisease, ...]
-    memory: Memory
-    edits: tuple[CaseEdit, ...]
-    findings: tuple[CaseFinding, ...]
-    limits: Limits
-
-
 class CaseEdge(BaseModel):
-    """An edge of the best graph, with its noisy-OR strength and what time says about its direction."""
+    """An edge of a fitted graph.
+
+    Attributes:
+        strength: lambda of the noisy-OR, with its 95 % interval from `low` to `high`.
+        confidence: share of resamples whose graph has the edge; None where none were drawn.
+        time: what onsets say of the direction.
+        identified_by: what tells the direction from the other.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -160,7 +177,54 @@ class CaseEdge(BaseModel):
     strength: float
     low: float
     high: float
+    confidence: float | None = None
     time: Literal["backs", "undecided", "against"]
+    identified_by: Literal["time", "score", "nothing"]
+
+    @classmethod
+    def read(cls, edge: Mapping[str, Any], **more: float) -> Self:
+        """An edge as the tool `score_graph` gives it, and what a subclass knows besides."""
+        low, high = edge["interval"]
+        time = edge["direction"]["verdict"]
+        return cls.model_validate({**edge, "low": low, "high": high, "time": time, **more})
+
+
+class FittedEdge(CaseEdge):
+    """An edge of the current graph, with what the graph would lose without it.
+
+    Attributes:
+        gain: loss of the accepted score, nats over all patients.
+        gain_per_patient: the same, nats a patient.
+        held_out_gain_per_patient: loss in the log-likelihood of patients held out, nats a patient.
+        reversal: change of the accepted score if the edge were turned, nats; None where it cannot be.
+    """
+
+    gain: float
+    gain_per_patient: float
+    held_out_gain_per_patient: float
+    reversal: float | None
+
+
+class CaseEdit(Association):
+    """One single-edge edit of the current graph and what it changes; see `Association`.
+
+    The confidence is that of the edge concerned; where the edit reverses it, that of the turned edge.
+    """
+
+    kind: Literal["add", "remove", "reverse"]
+
+
+class AmendmentCase(Case):
+    """Amend the current graph."""
+
+    task: Literal["amend_graph"] = "amend_graph"
+    diseases: tuple[CaseDisease, ...]
+    basis: Basis
+    memory: Memory
+    edges: tuple[FittedEdge, ...]
+    edits: tuple[CaseEdit, ...]
+    findings: tuple[CaseFinding, ...]
+    limits: Limits
 
 
 class CasePart(BaseModel):

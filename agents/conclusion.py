@@ -17,6 +17,7 @@ from tools.reporting.result import (
     Graph,
     GraphEdge,
     GraphNode,
+    GraphScores,
     IterationScore,
     Knowledge,
     Part,
@@ -34,7 +35,13 @@ ASSUMPTIONS = (
     "the leak differs by burden). A cause that acts only together with another would refute its strength.",
     "The direction of an edge rests on onsets: whether those who have the one come down with the other more "
     "often than the reverse. A common cause outside the graph can feign it. Where time does not back an "
-    "edge, its direction is the tier's (history before candidates) or the score's.",
+    "edge, its direction is told only by the form of the score (a noisy-OR fits one way better than the "
+    "other), or by nothing: then it is the tier's (history before candidates) or one of two that the data do "
+    "not tell apart.",
+    "The confidence of an edge is the share of bootstrap resamples of the patients from which a search finds "
+    "it: how much the edge depends on which patients happened to be in the records. It is not the "
+    "probability that the edge is true: a bias common to all resamples, such as a common cause outside the "
+    "graph, is in every one of them.",
     "Intervals hold given the graph: the same patients chose its edges and measured them, so strengths lean "
     "high and intervals are too narrow by what the choice adds.",
     "The patient resembles those in the records: same coding habits, same kind of care.",
@@ -148,12 +155,12 @@ def _graph(state: ConclusionSlice) -> Graph:
             _edge(edge, tuple(dict.fromkeys(cited.get((edge["cause"], edge["effect"]), []))))
             for edge in state["graph"]["edges"]
         ),
+        scores=GraphScores(**{field: state["graph"][field] for field in GraphScores.model_fields}),
     )
 
 
 def _edge(edge: dict[str, Any], evidence: tuple[str, ...]) -> GraphEdge:
-    fields = {field: edge[field] for field in ("cause", "effect", "strength", "interval", "gain")}
-    return GraphEdge(**fields, direction=Direction(**edge["direction"]), evidence=evidence)
+    return GraphEdge(**edge | {"direction": Direction(**edge["direction"]), "evidence": evidence})
 
 
 def _score(trial: dict[str, Any]) -> IterationScore:
@@ -161,6 +168,8 @@ def _score(trial: dict[str, Any]) -> IterationScore:
         iteration=trial["iteration"],
         method=trial["fit"]["method"],
         accepted_score=trial["score"],
+        gain_per_patient=trial["fit"]["gain_per_patient"],
+        held_out_gain_per_patient=trial["fit"]["held_out_gain_per_patient"],
         log_likelihood=trial["fit"]["log_likelihood"],
         n_edges=len(trial["hypothesis"]["edges"]),
         change=trial["change"],

@@ -10,7 +10,7 @@ from agents.codes import CodeList
 from agents.intake import case_diseases
 from agents.model import ask
 from agents.settings import Settings
-from tools.catalogue import next_visit_risks
+from tools.causal_tools import next_visit_risks
 from tools.safety.errors import InputError
 
 
@@ -45,7 +45,7 @@ def decide(state: DecisionSlice) -> dict[str, Any]:
     case = DecisionCase(
         history=tuple(tuple(code for code in visit if code in named) for visit in state["visits"]),
         diseases=diseases,
-        edges=tuple(_case_edge(edge) for edge in edges),
+        edges=tuple(CaseEdge.read(edge) for edge in edges),
         risks=tuple(CaseRisk.model_validate(risk) for risk in risks),
         findings=tuple(CaseFinding.model_validate(f) for f in (state.get("findings") or [])),
         comment=state["focus"],
@@ -60,18 +60,6 @@ def decide(state: DecisionSlice) -> dict[str, Any]:
         calls_used=state.get("calls", 0),
     )
     return {"decision": reply.value, "risks": risks, "calls": reply.calls}
-
-
-def _case_edge(edge: dict[str, Any]) -> CaseEdge:
-    low, high = edge["interval"]
-    return CaseEdge(
-        cause=edge["cause"],
-        effect=edge["effect"],
-        strength=edge["strength"],
-        low=low,
-        high=high,
-        time=edge["direction"]["verdict"],
-    )
 
 
 def _admit(decision: Decision, case: DecisionCase, retrieved: frozenset[str]) -> dict[str, Any]:

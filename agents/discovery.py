@@ -7,9 +7,11 @@ from agents.answers import Hypothesis
 from agents.cases import (
     AmendmentCase,
     Association,
+    Basis,
     CaseDisease,
     CaseEdit,
     CaseFinding,
+    FittedEdge,
     Limits,
     Memory,
     ProposalCase,
@@ -20,8 +22,9 @@ from agents.intake import case_diseases
 from agents.model import Inadmissible, Reply, ask
 from agents.settings import Settings
 from agents.toolbox import Toolbox
-from tools.catalogue import orient_graph, score_edits, score_graph, search_graph, select_candidates
+from tools.catalogue import select_candidates
 from tools.causal.dag import CausalGraph
+from tools.causal_tools import orient_graph, score_edits, score_graph, search_graph
 from tools.safety.errors import InputError
 
 _EDGES_PER_DISEASE = 3
@@ -49,6 +52,7 @@ def propose(state: DiscoverySlice) -> dict[str, Any]:
     shown = score_edits.invoke(case_view.arguments(edges=[], limit=_ASSOCIATIONS))
     case = ProposalCase(
         diseases=case_view.diseases,
+        basis=case_view.basis(shown["n_patients"]),
         associations=tuple(Association.model_validate(edit) for edit in shown["edits"]),
         findings=case_view.findings,
         limits=case_view.limits,
@@ -75,17 +79,25 @@ def fit(state: DiscoverySlice) -> dict[str, Any]:
         "change": case_view.change(trials[-1]["hypothesis"]["edges"], edges) if trials else None,
         "fit": fitted,
     }
-    notices = [*([] if trials else _burden(fitted)), *_notices(len(trials), oriented)]
+    notices = [*([] if trials else _cautions(fitted)), *_notices(len(trials), oriented)]
+    if case_view.is_full(edges) and not (trials and case_view.is_full(trials[-1]["hypothesis"]["edges"])):
+        notices.append(f"graph {len(trials)} has {len(edges)} edges, the most that a case may have")
     return {"trials": [trial], "hypothesis": trial["hypothesis"], "notices": notices}
 
 
-def _burden(fitted: dict[str, Any]) -> list[str]:
-    if fitted["burden_measure"] == "codes":
-        return []
-    return [
-        "most visits in these records carry the same, largest number of codes; so burden is counted in "
-        "visits, and diseases that compete for a place look less related than they are"
-    ]
+def _cautions(fitted: dict[str, Any]) -> list[str]:
+    cautions = []
+    if fitted["burden_measure"] != "codes":
+        cautions.append(
+            "most visits in these records carry the same, largest number of codes; so burden is counted in "
+            "visits, and diseases that compete for a place look less related than they are"
+        )
+    if fitted["method"] == "loglik":
+        cautions.append(
+            "graphs were accepted by the bare log-likelihood, by which no edge can lose: many of the edges "
+            "fit chance, see what they gain on patients held out"
+        )
+    return cautions
 
 
 def _notices(iteration: int, oriented: dict[str, Any]) -> list[str]:
@@ -106,7 +118,9 @@ def amend(state: DiscoverySlice) -> dict[str, Any]:
     shown = score_edits.invoke(case_view.arguments(edges=current["hypothesis"]["edges"], limit=_EDITS))
     case = AmendmentCase(
         diseases=case_view.diseases,
+        basis=case_view.basis(shown["n_patients"]),
         memory=_memory(trials),
+        edges=_fitted_edges(current["fit"]),
         edits=tuple(CaseEdit.model_validate(edit) for edit in shown["edits"]),
         findings=case_view.findings,
         limits=case_view.limits,
@@ -138,15 +152,23 @@ class _CaseView:
             "nodes": self.nodes,
             "history": self.history,
             "max_parents": self.limits.max_parents,
-            "store": self.settings.store,
+            "max_edges": self.limits.max_edges,
         }
-        return fixed | more
+        chosen = {"store", "score", "by_burden", "ess", "resamples", "seed"}
+        return fixed | self.settings.model_dump(include=chosen) | more
+
+    def basis(self, n_patients: int) -> Basis:
+        settings = self.settings
+        return Basis(accepted_by=settings.score, n_patients=n_patients, resamples=settings.resamples)
 
     def ask(self, case: ProposalCase | AmendmentCase) -> Reply[list[list[str]]]:
         """The mind's admitted graph; while it thinks it may search, score edits and look for candidates."""
         toolbox = Toolbox((search_graph, score_edits, select_candidates), self.arguments())
         calls_used = self.calls_used
         return ask(case, Hypothesis, self.settings, admit=self.admit, calls_used=calls_used, toolbox=toolbox)
+
+    def is_full(self, edges: list[list[str]]) -> bool:
+        return len(edges) >= self.limits.max_edges
 
     def change(self, before: list[list[str]], after: list[list[str]]) -> float:
         return self._graph(before).change(self._graph(after))
@@ -193,6 +215,18 @@ def _memory(trials: list[dict[str, Any]]) -> Memory:
 def _remembered(trial: dict[str, Any]) -> RememberedGraph:
     return RememberedGraph(
         edges=tuple((cause, effect) for cause, effect in trial["hypothesis"]["edges"]),
-        accepted_score=trial["score"],
-        log_likelihood=trial["fit"]["log_likelihood"],
+        gain_per_patient=trial["fit"]["gain_per_patient"],
+        held_out_gain_per_patient=trial["fit"]["held_out_gain_per_patient"],
+    )
+
+
+def _fitted_edges(fitted: dict[str, Any]) -> tuple[FittedEdge, ...]:
+    n_patients = fitted["n_patients"]
+    return tuple(
+        FittedEdge.read(
+            edge,
+            gain_per_patient=edge["gain"] / n_patients,
+            held_out_gain_per_patient=edge["held_out_gain"] / n_patients,
+        )
+        for edge in fitted["edges"]
     )

@@ -9,6 +9,7 @@ from agents.focus import asked_about
 _MAX_EVIDENCE = 5
 _MAX_PATH = 20
 _MAX_REASON = 2000
+_DOUBTED = 0.5
 
 
 def decide(case: DecisionCase) -> Decision:
@@ -90,15 +91,21 @@ class _View:
         return code is not None and self.names[code].role == "history"
 
     def counter_evidence(self, risk: CaseRisk, path: list[str]) -> str:
-        doubts = [
-            f"time does not tell whether {self.names[cause].short} comes before {self.names[effect].short}"
-            for cause, effect in pairwise(path)
-            if (edge := self.edges.get((cause, effect))) and edge.time != "backs"
-        ]
+        steps = [edge for link in pairwise(path) if (edge := self.edges.get(link))]
+        doubts = [doubt for edge in steps for doubt in self._doubts(edge)]
         if risk.low is not None and risk.high is not None and risk.high > 4 * max(risk.low, 1e-9):
             doubts.append("the estimate rests on few visits")
         text = "; ".join(doubts)[:600]
         return text[:1].upper() + text[1:]
+
+    def _doubts(self, edge: CaseEdge) -> list[str]:
+        cause, effect = self.names[edge.cause].short, self.names[edge.effect].short
+        doubts = []
+        if edge.time != "backs":
+            doubts.append(f"time does not tell whether {cause} comes before {effect}")
+        if edge.confidence is not None and edge.confidence < _DOUBTED:
+            doubts.append(f"{cause} → {effect} is in only {edge.confidence:.0%} of the resamples")
+        return doubts
 
     def explanation(self, n_asked: int) -> str:
         focus = f" The comment asks about {n_asked} of them, which are listed first." if n_asked else ""

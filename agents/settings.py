@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tools.causal.scores import ScoreName
+
 CandidateMode = Literal["noisy_or", "any", "all", "top_k"]
 AnswerForm = Literal["tool", "text"]
 
@@ -65,7 +67,32 @@ class Settings(BaseModel):
     passages: int = Field(
         default=5, ge=1, le=50, description="passages read", json_schema_extra=shown_at("retrieve")
     )
-    max_parents: int = Field(default=6, ge=1, le=8, json_schema_extra=shown_at("propose", "amend"))
+    max_parents: int = Field(default=6, ge=1, le=8, json_schema_extra=shown_at("propose", "fit", "amend"))
+    score: ScoreName = Field(
+        default="noisy_or_bic",
+        description="what graphs are accepted by; by loglik no edge can lose",
+        json_schema_extra=shown_at("propose", "fit", "amend"),
+    )
+    by_burden: bool | None = Field(
+        default=None,
+        description="compare patients with like numbers of codes; empty: as the score does by default",
+        json_schema_extra=shown_at("propose", "fit", "amend"),
+    )
+    ess: float = Field(
+        default=1.0,
+        gt=0,
+        le=1e6,
+        allow_inf_nan=False,
+        description="equivalent sample size of bdeu, patients",
+        json_schema_extra=shown_at("propose", "fit", "amend"),
+    )
+    resamples: int = Field(
+        default=20,
+        ge=0,
+        le=200,
+        description="bootstrap resamples behind the confidence of each edge; 0: none",
+        json_schema_extra=shown_at("propose", "fit", "amend"),
+    )
     max_tool_calls: int = Field(
         default=4,
         ge=0,
@@ -92,6 +119,6 @@ class Settings(BaseModel):
     seed: int = Field(
         default=0,
         ge=0,
-        description="given to models that take one; the statistical reasoner draws nothing",
-        json_schema_extra=shown_at("query", "read", "propose", "amend", "decide"),
+        description="of the resamples, and given to models that take one",
+        json_schema_extra=shown_at("query", "read", "propose", "fit", "amend", "decide"),
     )

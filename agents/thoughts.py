@@ -1,7 +1,7 @@
 """What the statistical reasoner thinks: for each task, from the case alone, a tool to call or an answer."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, NamedTuple
 
 import networkx as nx
@@ -37,6 +37,7 @@ _CUE = re.compile(
 _DENIED = re.compile(r"\b(not|no|never|cannot|rarely)\s+(\w+\s+){0,2}$", re.IGNORECASE)
 _REFERS_BACK = re.compile(r"^(it|they|this|these|complications?(?! of)|untreated)\b", re.IGNORECASE)
 _BEFORE_ALL = -1
+_TABU = 10
 _AnyCase = Annotated[
     QueryCase | PassageCase | ProposalCase | AmendmentCase | DecisionCase, Field(discriminator="task")
 ]
@@ -67,7 +68,7 @@ def think(case: str, offered: frozenset[str], results: list[dict[str, Any]]) -> 
         case PassageCase() as passage:
             return read_passage(passage)
         case ProposalCase() as proposal:
-            return propose_graph(proposal)
+            return propose_graph(proposal, offered, results)
         case AmendmentCase() as amendment:
             return amend_graph(amendment, offered, results)
         case DecisionCase() as decision:
@@ -156,18 +157,25 @@ def _is_cause(sentence: str, section: str, subject: int | None, other: int) -> b
     return other_first == (cue["forward"] is not None)
 
 
-def propose_graph(case: ProposalCase) -> Hypothesis:
-    """For each disease its strongest association, and every finding that the records bear out.
+def propose_graph(
+    case: ProposalCase, offered: frozenset[str], results: list[dict[str, Any]]
+) -> Hypothesis | ToolRequest:
+    """Climbs with `search_graph` from a draft; without tools, proposes the draft.
 
-    Edges enter in the order of their gain, unless they would close a circle.
+    The draft: for each disease its strongest association, and every finding that the records bear out. Edges
+    enter in the order of their gain, unless they would close a circle.
     """
+    return _searched(_drafted(case), 0, offered, results)
+
+
+def _drafted(case: ProposalCase) -> list[tuple[str, str]]:
     gains = {(pair.cause, pair.effect): pair.gain for pair in case.associations if pair.gain > 0}
     strongest: dict[str, tuple[str, str]] = {}
     for edge in sorted(gains, key=lambda edge: (-gains[edge], edge)):
         strongest.setdefault(edge[1], edge)
     read = {(f.cause, f.effect) for f in case.findings} & set(gains)
     wanted = sorted({*strongest.values(), *read}, key=lambda edge: (-gains[edge], edge))  # type: ignore[index]
-    return _hypothesis(_acyclic(wanted, case.limits.max_edges, case.limits.max_parents))  # type: ignore[arg-type]
+    return _acyclic(wanted, case.limits.max_edges, case.limits.max_parents)  # type: ignore[arg-type]
 
 
 def _acyclic(edges: Iterable[tuple[str, str]], max_edges: int, max_parents: int) -> list[tuple[str, str]]:
@@ -183,12 +191,20 @@ def _acyclic(edges: Iterable[tuple[str, str]], max_edges: int, max_parents: int)
 def amend_graph(
     case: AmendmentCase, offered: frozenset[str], results: list[dict[str, Any]]
 ) -> Hypothesis | ToolRequest:
-    """Climbs from the best graph with `search_graph`; without tools, makes the best edit of each disease."""
+    """Climbs on from the best graph, past a summit; without tools, makes the best edit of each disease."""
+    start = case.memory.best.edges if "search_graph" in offered and not results else _edited(case)
+    return _searched(start, _TABU, offered, results)
+
+
+def _searched(
+    start: Sequence[tuple[str, str]], tabu: int, offered: frozenset[str], results: list[dict[str, Any]]
+) -> Hypothesis | ToolRequest:
+    """What `search_graph` reaches from a start; the start where it is not offered or refused."""
     if results and "edges" in results[-1]:
         return _hypothesis([(edge[0], edge[1]) for edge in results[-1]["edges"]])
     if "search_graph" in offered and not results:
-        return ToolRequest("search_graph", {"start_edges": [list(edge) for edge in case.memory.best.edges]})
-    return _hypothesis(_edited(case))
+        return ToolRequest("search_graph", {"start_edges": [list(edge) for edge in start], "tabu": tabu})
+    return _hypothesis(start)
 
 
 def _edited(case: AmendmentCase) -> list[tuple[str, str]]:

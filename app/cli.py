@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app import commands
+from app import commands, fitting
 from app.console import errors_as_exit_codes
 
 app = typer.Typer(
@@ -23,11 +23,12 @@ app.add_typer(records, name="records")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 Format = Annotated[
-    str | None, typer.Option("--format", help="mimic3, mimic4, csv or diabetes130. Guessed when left out.")
+    str | None,
+    typer.Option("--format", help="mimic3, mimic4, csv, diabetes130 or parquet. Guessed when left out."),
 ]
 System = Annotated[
     str | None,
-    typer.Option("--system", help="Code system of a CSV without a `system` column: ICD9CM or ICD10CM."),
+    typer.Option("--system", help="Code system of csv or parquet without that column: ICD9CM or ICD10CM."),
 ]
 Records = Annotated[Path, typer.Argument(help="File or folder of records.")]
 Model = Annotated[
@@ -37,9 +38,7 @@ Model = Annotated[
         "OPENAI_API_KEY and OPENAI_BASE_URL are honoured.",
     ),
 ]
-Seed = Annotated[
-    int, typer.Option(min=0, help="For models that take a seed; the statistical reasoner draws nothing.")
-]
+Seed = Annotated[int, typer.Option(min=0, help="Of the resamples, and for models that take a seed.")]
 
 
 @app.command()
@@ -68,11 +67,36 @@ def fit(
     store: Annotated[Path, typer.Option("--store", help="Folder to write the data set to.")],
     format: Format = None,  # noqa: A002
     system: System = None,
+    workers: Annotated[
+        int,
+        typer.Option("--workers", min=1, help="Processes that count parquet shards; more than 1 need Dask."),
+    ] = 1,
     as_json: Json = False,
 ) -> None:
-    """Count transitions and diagnoses of all patients into a store that predictions use."""
+    """Count transitions and diagnoses of all patients into a store that predictions use.
+
+    Shards of a folder of parquet files are read one by one, in memory that does not grow with their number;
+    all visits of a patient must be in one of them. A run that was interrupted goes on where it stopped.
+    """
     with errors_as_exit_codes(as_json):
-        commands.fit(path, store, format, system, as_json)
+        fitting.fit(path, store, format, system, workers, as_json)
+
+
+@records.command("merge")
+def merge(
+    stores: Annotated[
+        list[Path], typer.Argument(metavar="STORE...", help="Data sets to join, in this order.")
+    ],
+    store: Annotated[Path, typer.Option("--store", help="Folder to write the joint data set to.")],
+    as_json: Json = False,
+) -> None:
+    """Join data sets of several sites or shards into one, as if all patients had been counted together.
+
+    Counts add up, so no records leave a site. Nobody may be in two of the data sets: they hold no patient
+    ids, so that this cannot be checked.
+    """
+    with errors_as_exit_codes(as_json):
+        fitting.merge(stores, store, as_json)
 
 
 @app.command()
@@ -102,6 +126,21 @@ def predict(
     top_k: Annotated[int, typer.Option("--top-k", min=1, max=100, help="Predictions.")] = 10,
     max_iterations: Annotated[int, typer.Option(min=0, max=50, help="Amendments of the graph at most.")] = 5,
     max_calls: Annotated[int, typer.Option(min=1, help="Model requests at most.")] = 60,
+    score: Annotated[
+        str,
+        typer.Option(
+            "--score",
+            metavar="NAME",
+            help="What graphs are accepted by: noisy_or_bic, logistic_bic, auto, heldout, bic, aic, bdeu, k2 "
+            "or loglik, by which no edge can lose.",
+        ),
+    ] = "noisy_or_bic",
+    resamples: Annotated[
+        int,
+        typer.Option(
+            "--resamples", min=0, max=200, help="Bootstrap resamples behind each edge's confidence; 0: none."
+        ),
+    ] = 20,
     without_knowledge: Annotated[
         bool, typer.Option("--without-knowledge", help="Ablation: read nothing.")
     ] = False,
@@ -125,6 +164,8 @@ def predict(
         "top_k": top_k,
         "max_iterations": max_iterations,
         "max_calls": max_calls,
+        "score": score,
+        "resamples": resamples,
         "without_knowledge": without_knowledge,
         "without_causal": without_causal,
         "seed": seed,

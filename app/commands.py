@@ -77,7 +77,7 @@ def check(path: Path, format: str | None, system: str | None, as_json: bool) -> 
     """Prints what records hold; ends with exit code 2 where they have faults."""
     from tools.records.check import check as check_records
 
-    with _busy("reading records"):
+    with console.busy("reading records"):
         found = check_records(path, format, system)
     if as_json:
         console.print_json(found.model_dump(mode="json"))
@@ -87,44 +87,11 @@ def check(path: Path, format: str | None, system: str | None, as_json: bool) -> 
         raise SystemExit(_REFUSED)
 
 
-def fit(path: Path, store: Path, format: str | None, system: str | None, as_json: bool) -> None:  # noqa: A002
-    """Reads records and writes a store."""
-    from tools.causal.dataset import ClinicalDataset
-    from tools.records.read import read_cohort
-
-    with _busy("reading records"):
-        cohort = read_cohort(path, format, system)
-    with _busy("counting"):
-        dataset = ClinicalDataset.build(cohort)
-        dataset.save(store)
-    summary = {
-        "store": str(store),
-        "hash": dataset.hash,
-        "patients": dataset.n_patients,
-        "visits": dataset.n_visits,
-        "transitions": dataset.n_transitions,
-        "codes": len(dataset.vocabulary),
-        "notices": list(cohort.notices),
-    }
-    if as_json:
-        console.print_json(summary)
-        return
-    console.out.print(
-        f"Fitted {counted(dataset.n_patients, 'patient')}, {counted(dataset.n_visits, 'visit')}, "
-        f"{counted(len(dataset.vocabulary), 'code')}, "
-        f"{summary['transitions']:,} visits with a successor."
-    )
-    for notice in cohort.notices:
-        console.out.print(f"[yellow]notice[/] {console.plain(notice)}")
-    place = console.plain(str(store))
-    console.out.print(f"Store: {place}. Next: iikea predict --store {place} --history CODES")
-
-
 def doctor(model: str, as_json: bool) -> None:
     """Prints the findings of a look at the installation."""
     from app.doctor import examine
 
-    with _busy("looking"):
+    with console.busy("looking"):
         findings = examine(model)
     if as_json:
         console.print_json([finding._asdict() for finding in findings])
@@ -186,24 +153,12 @@ def _visits(asked: Asked) -> tuple[list[list[str]], list[str]]:
 def _recorded(patient: str, records: Path, asked: Asked) -> tuple[list[list[str]], list[str]]:
     from tools.records.read import read_cohort
 
-    with _busy("reading records"):
+    with console.busy("reading records"):
         cohort = read_cohort(records, asked.format, asked.system)
     concept = cohort.vocabulary.concept
     visits = cohort.patient(patient).visits[: asked.visits]
     named = [[f"{concept(key).system}:{concept(key).code}" for key in visit.codes] for visit in visits]
     return [visit for visit in named if visit], [_CUT.format(asked.visits)] if asked.visits else []
-
-
-def _busy(what: str) -> Any:  # noqa: ANN401
-    return console.err.status(what) if console.err.is_terminal else _Quiet()
-
-
-class _Quiet:
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *exc: object) -> None:
-        pass
 
 
 def _show_check(found: "RecordsCheck") -> None:

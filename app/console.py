@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import typer
@@ -21,6 +21,11 @@ err = Console(stderr=True, highlight=False)
 def print_json(value: Any) -> None:  # noqa: ANN401
     """One JSON document on standard output: keys sorted, ASCII only, the same bytes in any locale."""
     sys.stdout.write(json.dumps(value, indent=2, sort_keys=True) + "\n")
+
+
+def busy(what: str) -> AbstractContextManager[object]:
+    """Says what is being done while a block runs, where standard error is a terminal."""
+    return err.status(what) if err.is_terminal else nullcontext()
 
 
 @contextmanager

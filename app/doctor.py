@@ -8,9 +8,11 @@ from importlib.util import find_spec
 from typing import NamedTuple
 
 from tools import resources
+from tools.causal.jit import default_kernels
 from tools.safety.errors import IikeaError
 from tools.safety.tracing import refuse_open_tracing
 
+_INSTALL_BASE = "pip install -e . -c constraints.txt"
 _INSTALL = "pip install -e '.[{}]' -c constraints.txt"
 
 
@@ -32,11 +34,14 @@ def examine(model: str) -> list[Finding]:
             _package(name)
             for name in ("langgraph", "langchain-openai", "langchain-chroma", "numpy", "pandas")
         ),
+        _kernels(),
         _attempt("demo cohort", _demo_cohort, "pip install -e . -c constraints.txt, in a checkout"),
         _attempt("knowledge library", _library, "see the message"),
         _attempt("tracing", _tracing, "unset LANGSMITH_TRACING"),
         _attempt(f"model {model}", lambda: _model(model), "see the message"),
         _extra("embeddings", "sentence_transformers", "dense embeddings", "lexical embedding is in force"),
+        _extra("parquet", "pyarrow", "Parquet records", "not installed"),
+        _extra("cluster", "distributed", "fitting on a cluster", "not installed"),
         _extra("server", "langgraph_api", "langgraph dev", "not installed"),
         _program("chromium", "browser tests"),
     ]
@@ -46,7 +51,13 @@ def _package(name: str) -> Finding:
     try:
         return Finding(name, True, metadata.version(name))
     except metadata.PackageNotFoundError:
-        return Finding(name, False, "not installed", "pip install -e . -c constraints.txt")
+        return Finding(name, False, "not installed", _INSTALL_BASE)
+
+
+def _kernels() -> Finding:
+    if default_kernels() == "numba":
+        return Finding("kernels", True, f"compiled by numba {metadata.version('numba')}")
+    return Finding("kernels", False, "plain numpy, slower", _INSTALL_BASE, optional=True)
 
 
 def _extra(extra: str, module: str, what: str, without: str) -> Finding:

@@ -12,12 +12,13 @@ from app.console import err, out, plain
 from graph.context import DiagnosisContext
 from graph.state import DiagnosisInput
 from tools.records.faults import counted
-from tools.reporting.result import DiagnosisResult
-from tools.reporting.words import STOPPED
+from tools.reporting.result import DiagnosisResult, GraphScores, IdentifiedBy
+from tools.reporting.words import STOPPED, scored_by, share
 from tools.safety.errors import InputError
 
-_ONE_LINE = frozenset({"#", "visit", "chance", "strength"})
-_NAME_WIDTH = 44
+_ONE_LINE = frozenset({"#", "visit", "chance", "strength", "95 % interval", "confidence"})
+_NAME_WIDTH = 56
+_UNTOLD: dict[IdentifiedBy, str] = {"time": "", "score": " [yellow]~[/]", "nothing": " [yellow]?[/]"}
 _STAGES = {
     "prepare": "history admitted",
     "select": "candidates selected",
@@ -39,12 +40,13 @@ def run(history: list[list[str]], comment: str, context: DiagnosisContext) -> Di
     from graph.diagnosis import graph
 
     given = DiagnosisInput(history=history, comment=comment)
+    stages = _stages(context)
     result: dict[str, Any] = {}
     with _progress() as progress:
         task = progress.add_task("starting", total=None)
         for update in graph.stream(given, context=context, stream_mode="updates"):
             for node, change in update.items():
-                progress.update(task, description=_said(node, change))
+                progress.update(task, description=_said(stages, node, change))
                 result = (change or {}).get("result", result)
     return DiagnosisResult.model_validate(result)
 
@@ -54,8 +56,17 @@ def _progress() -> Progress:
     return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
 
 
-def _said(node: str, change: dict[str, Any] | None) -> str:
-    said = _STAGES.get(node, node)
+def _stages(context: DiagnosisContext) -> dict[str, str]:
+    """What is said when a node is done; before the first graph, that edges are being resampled."""
+    if context.without_causal or not context.resamples:
+        return _STAGES
+    last = "select" if context.without_knowledge else "gather"
+    said = f"{_STAGES[last]}; edge confidence from {context.resamples} resamples"
+    return _STAGES | {last: said}
+
+
+def _said(stages: dict[str, str], node: str, change: dict[str, Any] | None) -> str:
+    said = stages.get(node, node)
     if node == "fit" and change:
         trial = change["trials"][0]
         return f"{said} (iteration {trial['iteration']}, score {trial['score']:.1f})"
@@ -137,21 +148,43 @@ def _interval(interval: tuple[float, float] | None, form: str) -> str:
 
 
 def _edges(result: DiagnosisResult) -> Table:
-    title = "Causal graph, best supported edges first (? where time does not back the direction)"
-    table = _table(title, "strength", "95 % interval", "cause, and effect", right=frozenset({"strength"}))
+    headings = ("strength", "95 % interval", "confidence", "cause, and effect")
+    title = "Causal graph, best supported edges first"
+    table = _table(title, *headings, right=frozenset({"strength", "confidence"}))
+    table.caption, table.caption_justify = _legend(result.graph.scores), "left"
     for edge in sorted(result.graph.edges, key=lambda edge: (-edge.gain, edge.cause, edge.effect)):
-        undecided = "" if edge.direction.verdict == "backs" else " [yellow]?[/]"
-        names = [
+        cause, effect = (
             shorten(_name(result, code), _NAME_WIDTH, placeholder=" …") for code in (edge.cause, edge.effect)
-        ]
-        interval = _interval(edge.interval, "{:.2f}")
-        table.add_row(f"{edge.strength:.2f}", interval, " → ".join(names) + undecided)
+        )
+        table.add_row(
+            f"{edge.strength:.2f}",
+            _interval(edge.interval, "{:.2f}"),
+            share(edge.confidence),
+            f"{cause}\n→ {effect}{_UNTOLD[edge.identified_by]}",
+        )
     return table
+
+
+def _legend(scores: GraphScores | None) -> str:
+    """What the columns and marks of the edges mean, and what the whole graph is worth."""
+    if scores is None:
+        return ""
+    legend = "strength: chance that the cause alone brings the effect."
+    if scores.resamples:
+        legend += (
+            f" confidence: share of {scores.resamples} resamples of the patients in which a search finds the "
+            "edge, not the probability that it is true."
+        )
+    return (
+        f"{legend} Direction: told by onsets; ~ only by the score's form; ? not identified.\n"
+        f"Accepted by {plain(scored_by(scores))}: {scores.gain_per_patient:+.3f} nats a patient over no "
+        f"edges, {scores.held_out_gain_per_patient:+.3f} on patients held out."
+    )
 
 
 def _scores(result: DiagnosisResult) -> Table:
     title = f"Loop: {counted(result.iterations, 'graph')} fitted, stopped: {result.stopped}"
-    headings = ("iteration", "score", "log-likelihood", "edges", "change")
+    headings = ("iteration", "score", "gain/patient", "held out", "log-likelihood", "edges", "change")
     table = _table(title, *headings, right=frozenset(headings))
     table.caption, table.caption_justify = STOPPED[result.stopped], "left"
     for score in result.scores:
@@ -159,6 +192,8 @@ def _scores(result: DiagnosisResult) -> Table:
         table.add_row(
             str(score.iteration),
             f"{score.accepted_score:.1f}",
+            f"{score.gain_per_patient:+.3f}",
+            f"{score.held_out_gain_per_patient:+.3f}",
             f"{score.log_likelihood:.1f}",
             str(score.n_edges),
             change,

@@ -96,7 +96,7 @@ def test_a_failed_install_is_tried_again(machine):
 
 def test_the_tests_install_their_extras_and_run_every_check(machine):
     done = machine.make("--dry-run", "test")
-    assert '-e ".[bench,dev,server]"' in done.stdout
+    assert '-e ".[bench,cluster,dev,server]"' in done.stdout
     for check in ("ruff check .", "ruff format --check .", "mypy", "python -m pytest"):
         assert f".venv/bin/{check}\n" in done.stdout
 

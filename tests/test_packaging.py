@@ -70,7 +70,8 @@ def imported(path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("rooms", "extras"), [(PACKAGES, EXTRAS), (["tests", "benchmarks"], ["dev", "server", "bench"])]
+    ("rooms", "extras"),
+    [(PACKAGES, EXTRAS), (["tests", "benchmarks"], ["dev", "server", "bench", "cluster"])],
 )
 def test_every_import_is_a_declared_requirement(rooms, extras):
     declared = {

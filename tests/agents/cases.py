@@ -4,6 +4,7 @@ from typing import Any
 
 from agents.cases import (
     AmendmentCase,
+    Basis,
     Case,
     CaseDisease,
     CasePassage,
@@ -27,12 +28,26 @@ KIDNEY = CaseDisease(
     aliases=("chronic kidney disease", "ckd"),
 )
 DISEASES = (HYPERTENSION, DIABETES, KIDNEY)
+BASIS = Basis(accepted_by="noisy_or_bic", n_patients=100, resamples=20)
 LIMITS = Limits(max_edges=9, max_parents=6)
 EDGE = ("4019", "5859")
 
 
-def remembered(*edges: tuple[str, str], score: float = 0.0) -> RememberedGraph:
-    return RememberedGraph(edges=edges, accepted_score=score, log_likelihood=score)
+def remembered(*edges: tuple[str, str], gain: float = 0.0) -> RememberedGraph:
+    return RememberedGraph(edges=edges, gain_per_patient=gain, held_out_gain_per_patient=gain)
+
+
+def change(cause: str, effect: str, gain: float, **more: Any) -> dict[str, Any]:
+    """An association, or an edit where its kind is given."""
+    per_patient = gain / BASIS.n_patients
+    gains = {"gain": gain, "gain_per_patient": per_patient, "held_out_gain_per_patient": per_patient}
+    return {"cause": cause, "effect": effect, **gains, **more}
+
+
+def edge(cause: str, effect: str, strength: float = 0.5, **more: Any) -> dict[str, Any]:
+    """An edge of a fitted graph, its direction told by time unless said otherwise."""
+    told = {"time": "backs", "identified_by": "time"}
+    return {"cause": cause, "effect": effect, "strength": strength, "low": 0.0, "high": 1.0, **told, **more}
 
 
 def query_case(**more: Any) -> QueryCase:
@@ -54,13 +69,21 @@ def passage_case(
 
 
 def proposal_case(**more: Any) -> ProposalCase:
-    fields = {"diseases": DISEASES, "associations": (), "findings": (), "limits": LIMITS}
+    fields = {"diseases": DISEASES, "basis": BASIS, "associations": (), "findings": (), "limits": LIMITS}
     return ProposalCase.model_validate(fields | more)
 
 
 def amendment_case(*current: tuple[str, str], **more: Any) -> AmendmentCase:
     memory = Memory(current=remembered(*current), previous=None, best=remembered(*current))
-    fields = {"diseases": DISEASES, "memory": memory, "edits": (), "findings": (), "limits": LIMITS}
+    fields = {
+        "diseases": DISEASES,
+        "basis": BASIS,
+        "memory": memory,
+        "edges": (),
+        "edits": (),
+        "findings": (),
+        "limits": LIMITS,
+    }
     return AmendmentCase.model_validate(fields | more)
 
 
@@ -84,18 +107,10 @@ def decision_case(**more: Any) -> DecisionCase:
             ],
         },
     ]
-    edge = {
-        "cause": "4019",
-        "effect": "5859",
-        "strength": 0.1,
-        "low": 0.05,
-        "high": 0.2,
-        "time": "backs",
-    }
     fields = {
         "history": [["4019", "25000"]],
         "diseases": DISEASES,
-        "edges": [edge],
+        "edges": [edge("4019", "5859", 0.1, low=0.05, high=0.2, confidence=0.9)],
         "risks": risks,
         "findings": (),
         "comment": "",
@@ -106,11 +121,10 @@ def decision_case(**more: Any) -> DecisionCase:
 
 def every_case() -> tuple[Case, ...]:
     """One of each task."""
-    association = {"cause": "4019", "effect": "5859", "gain": 3.0}
     return (
         query_case(),
         passage_case("Chronic kidney disease is caused by diabetes."),
-        proposal_case(associations=[association]),
+        proposal_case(associations=[change("4019", "5859", 3.0)]),
         amendment_case(EDGE),
         decision_case(),
     )

@@ -15,7 +15,8 @@ from prompts import load
 from tests.agents.cases import EDGE, amendment_case, decision_case, query_case
 from tests.agents.service import KEY, MODEL, served
 from tests.fakes.model_server import finish, refusal, text, tool_call, tool_calls
-from tools.catalogue import CATALOGUE, score_edits, search_graph, search_knowledge, select_candidates
+from tools.catalogue import CATALOGUE, search_knowledge, select_candidates
+from tools.causal_tools import score_edits, search_graph
 from tools.safety.errors import BudgetExceeded, InputError, ModelOutputError
 
 NODES = ["4019", "5859"]
@@ -89,7 +90,18 @@ def test_the_model_is_not_shown_what_the_application_sets(toolbox):
         propose(Toolbox(toolbox, INJECTED))
     shown = offered(server.bodies[0])
     assert set(shown) == {t.name for t in toolbox} | {"Hypothesis"}
-    assert not any({"store", "nodes", "library", "max_parents"} & set(fields) for fields in shown.values())
+    hidden = {
+        "store",
+        "nodes",
+        "library",
+        "max_parents",
+        "max_edges",
+        "by_burden",
+        "ess",
+        "resamples",
+        "seed",
+    }
+    assert not any((hidden | {"score", "method"}) & set(fields) for fields in shown.values())
     assert [name for name, fields in shown.items() if "history" in fields] == ["select_candidates"]
     assert server.bodies[0]["tool_choice"] == "required"
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from agents.cases import CaseDisease
 from agents.decision import _admit
 from agents.ranking import decide
-from tests.agents.cases import DISEASES, decision_case
+from tests.agents.cases import DISEASES, decision_case, edge
 
 CODES = tuple(f"{n}" for n in range(300, 312))
 CROWD = tuple(
@@ -47,15 +47,13 @@ def decisions(draw):
         history=[sorted(HAD)],
         diseases=CROWD,
         edges=[
-            {
-                "cause": a,
-                "effect": b,
-                "strength": s,
-                "low": 0,
-                "high": 1,
-                "time": draw(st.sampled_from(["backs", "undecided", "against"])),
-            }
-            for (a, b), s in strengths.items()
+            edge(
+                *pair,
+                strength,
+                time=draw(st.sampled_from(["backs", "undecided", "against"])),
+                confidence=draw(st.none() | probability),
+            )
+            for pair, strength in strengths.items()
         ],
         risks=risks,
         findings=[
@@ -119,18 +117,29 @@ def test_a_step_that_time_does_not_tell_is_counter_evidence(case):
         assert ("ime does not tell" in prediction.counter_evidence) == doubted
 
 
+@given(decisions())
+def test_a_step_that_most_resamples_lack_is_counter_evidence(case):
+    rare = {
+        (edge.cause, edge.effect)
+        for edge in case.edges
+        if edge.confidence is not None and edge.confidence < 0.5
+    }
+    for prediction in decide(case).predictions:
+        doubted = any(step in rare for step in pairwise(prediction.path))
+        assert ("of the resamples" in prediction.counter_evidence) == doubted
+
+
 def test_a_long_chain_with_long_names_is_cut_to_what_an_answer_may_hold():
     chain = tuple(CaseDisease(code=str(n), name="n" * 200, role="history") for n in range(100, 140))
     last = CaseDisease(code="999", name="last", role="candidate")
     codes = [d.code for d in (*chain, last)]
-    edge = {"strength": 0.5, "low": 0, "high": 1, "time": "undecided"}
     parts = [
         {"name": "base rate", "value": 0.1, "low": 0.1, "high": 0.1},
         {"name": "cause", "cause": codes[-2], "value": 0.5, "low": 0.5, "high": 0.5},
     ]
     case = decision_case(
         diseases=(*chain, last),
-        edges=[{"cause": a, "effect": b} | edge for a, b in pairwise(codes)],
+        edges=[edge(a, b, time="undecided") for a, b in pairwise(codes)],
         risks=[{"code": "999", "kind": "onset", "probability": 0.5, "parts": parts}],
     )
     (prediction,) = decide(case).predictions
@@ -139,9 +148,8 @@ def test_a_long_chain_with_long_names_is_cut_to_what_an_answer_may_hold():
 
 
 def test_a_circle_in_a_foreign_case_ends():
-    edge = {"strength": 0.5, "low": 0, "high": 1, "time": "backs"}
     circle = [("4019", "25000"), ("25000", "4019"), ("4019", "5859")]
-    case = decision_case(edges=[{"cause": a, "effect": b} | edge for a, b in circle])
+    case = decision_case(edges=[edge(a, b) for a, b in circle])
     assert decide(case).predictions
 
 
@@ -161,12 +169,11 @@ def test_reasons_say_what_the_records_show():
     [([], "The graph has no cause of it"), ([("25000", "5859")], "None of its causes in the graph")],
 )
 def test_without_a_cause_in_the_history_the_reason_says_which_it_is(edges, said):
-    edge = {"strength": 0.5, "low": 0, "high": 1, "time": "backs"}
     base = {"name": "base rate", "value": 0.02, "low": 0.01, "high": 0.03}
     roles = {"4019": "history"}
     case = decision_case(
         diseases=[d.model_copy(update={"role": roles.get(d.code, "candidate")}) for d in DISEASES],
-        edges=[{"cause": a, "effect": b} | edge for a, b in edges],
+        edges=[edge(a, b) for a, b in edges],
         risks=[{"code": "5859", "kind": "onset", "probability": 0.02, "parts": [base]}],
     )
     (prediction,) = decide(case).predictions

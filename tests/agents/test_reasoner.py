@@ -16,8 +16,8 @@ from agents import answers
 from agents.answers import Answer, read, validate
 from agents.reasoner import StatisticalReasoner
 from prompts import load
-from tests.agents.cases import EDGE, amendment_case, every_case, proposal_case
-from tools.catalogue import score_edits, search_graph
+from tests.agents.cases import EDGE, amendment_case, change, every_case, proposal_case
+from tools.causal_tools import score_edits, search_graph
 
 MODEL = StatisticalReasoner()
 CASES = every_case()
@@ -111,7 +111,7 @@ def test_it_calls_the_search_once_and_answers_with_what_it_found():
     bound = MODEL.bind_tools([search_graph, score_edits, answers.Hypothesis])
     asked = messages(amendment_case(EDGE))
     call = bound.invoke(asked).tool_calls[0]
-    assert (call["name"], call["args"]) == ("search_graph", {"start_edges": [list(EDGE)]})
+    assert (call["name"], call["args"]) == ("search_graph", {"start_edges": [list(EDGE)], "tabu": 10})
     found = ToolMessage(json.dumps({"edges": [["25000", "5859"]]}), tool_call_id=call["id"])
     answer = bound.invoke([*asked, AIMessage("", tool_calls=[call]), found]).tool_calls[0]
     assert answer["name"] == "Hypothesis"
@@ -131,7 +131,7 @@ def test_a_tool_that_failed_is_not_called_again(failure):
 
 
 def test_only_what_is_in_the_case_decides():
-    associated = proposal_case(associations=[{"cause": "4019", "effect": "5859", "gain": 2.0}])
+    associated = proposal_case(associations=[change("4019", "5859", 2.0)])
     first, second = (
         read(MODEL.invoke(messages(c)).text, answers.Hypothesis) for c in (associated, proposal_case())
     )

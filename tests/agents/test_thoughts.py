@@ -15,6 +15,7 @@ from tests.agents.cases import (
     DISEASES,
     EDGE,
     amendment_case,
+    change,
     every_case,
     passage_case,
     proposal_case,
@@ -150,11 +151,11 @@ def test_a_proposal_is_acyclic_within_limits_and_borne_out_by_the_records(
 ):
     case = proposal_case(
         diseases=CROWD,
-        associations=[{"cause": a, "effect": b, "gain": g} for (a, b), g in gains.items()],
+        associations=[change(a, b, g) for (a, b), g in gains.items()],
         findings=[{"passage": "p", "claim": "c", "quote": "q", "cause": a, "effect": b} for a, b in read],
         limits={"max_edges": max_edges, "max_parents": max_parents},
     )
-    answer = thoughts.propose_graph(case)
+    answer = thoughts.propose_graph(case, frozenset(), [])
     graph = nx.DiGraph([(edge.cause, edge.effect) for edge in answer.edges])
     assert nx.is_directed_acyclic_graph(graph)
     assert len(answer.edges) == graph.number_of_edges() <= max_edges
@@ -201,16 +202,7 @@ def test_amending_without_tools_only_improves_and_stays_admissible(order, drawn,
     limits = {"max_edges": 8, "max_parents": max_parents}
     assume(fits(start, limits))
     edits = [
-        (
-            {
-                "kind": kind,
-                "cause": a,
-                "effect": b,
-                "gain": score(after) - score(start),
-                "gain_per_patient": 0.0,
-            },
-            after,
-        )
+        (change(a, b, score(after) - score(start), kind=kind), after)
         for kind, (a, b), after in single_edits(start)
         if nx.is_directed_acyclic_graph(nx.DiGraph(list(after)))
     ]
@@ -225,7 +217,7 @@ def test_amending_without_tools_only_improves_and_stays_admissible(order, drawn,
 
 
 def test_an_amendment_without_improving_edits_is_the_current_graph():
-    edit = {"kind": "remove", "cause": "4019", "effect": "5859", "gain": -1.0, "gain_per_patient": -0.1}
+    edit = change("4019", "5859", -1.0, kind="remove")
     answer = thoughts.amend_graph(amendment_case(EDGE, edits=[edit]), frozenset(), [])
     assert [(edge.cause, edge.effect) for edge in answer.edges] == [EDGE]
 
@@ -234,16 +226,30 @@ def test_with_the_search_at_hand_it_climbs_once_from_the_best_graph():
     memory = {
         "current": remembered(),
         "previous": None,
-        "best": remembered(EDGE, score=1.0),
+        "best": remembered(EDGE, gain=1.0),
     }
     case = amendment_case(memory=memory)
     wanted = thoughts.amend_graph(case, frozenset({"search_graph"}), [])
-    assert wanted == thoughts.ToolRequest("search_graph", {"start_edges": [list(EDGE)]})
+    assert wanted == thoughts.ToolRequest("search_graph", {"start_edges": [list(EDGE)], "tabu": 10})
     found = {"edges": [["25000", "5859"]]}
     answer = thoughts.amend_graph(case, frozenset({"search_graph"}), [found])
     assert [(edge.cause, edge.effect) for edge in answer.edges] == [("25000", "5859")]
     refused = thoughts.amend_graph(case, frozenset({"search_graph"}), [{"refused": "no"}])
     assert refused.edges == []
+
+
+def test_with_the_search_at_hand_it_proposes_what_a_climb_from_its_draft_reaches():
+    case = proposal_case(associations=[change(*EDGE, 3.0)])
+    draft = [[edge.cause, edge.effect] for edge in thoughts.propose_graph(case, frozenset(), []).edges]
+    assert draft == [list(EDGE)]
+    wanted = thoughts.propose_graph(case, frozenset({"search_graph"}), [])
+    assert wanted == thoughts.ToolRequest("search_graph", {"start_edges": draft, "tabu": 0})
+    for result, reached in (
+        ({"edges": [["25000", "5859"]]}, [("25000", "5859")]),
+        ({"refused": "no"}, [EDGE]),
+    ):
+        answer = thoughts.propose_graph(case, frozenset({"search_graph"}), [result])
+        assert [(edge.cause, edge.effect) for edge in answer.edges] == reached
 
 
 @pytest.mark.parametrize("case", every_case(), ids=lambda case: case.task)

@@ -10,7 +10,16 @@ from tools.resources import DEMO_RECORDS
 
 @pytest.mark.parametrize(
     "command",
-    [(), ("records",), ("records", "check"), ("records", "fit"), ("predict",), ("demo",), ("doctor",)],
+    [
+        (),
+        ("records",),
+        ("records", "check"),
+        ("records", "fit"),
+        ("records", "merge"),
+        ("predict",),
+        ("demo",),
+        ("doctor",),
+    ],
 )
 def test_help_says_what_each_option_is_for(command, iikea):
     ended = iikea(*command, "--help")
@@ -80,6 +89,20 @@ def test_records_that_are_not_there_are_said_to_be_missing(iikea, tmp_path):
     ended = iikea("records", "check", tmp_path / "nothing", "--json")
     assert ended.code == 2
     assert ended.json["error"]["kind"] == "InputError"
+
+
+@pytest.mark.parametrize(
+    ("kernels", "said", "ok"), [("numba", "compiled by numba", True), ("numpy", "plain numpy", False)]
+)
+def test_doctor_says_which_kernels_count(kernels, said, ok, iikea, monkeypatch):
+    monkeypatch.setattr("app.doctor.default_kernels", lambda: kernels)
+    ended = iikea("doctor", "--json")
+    found = {f["what"]: f for f in ended.json}
+    assert ended.code == 0
+    assert said in found["kernels"]["found"]
+    assert (found["kernels"]["ok"], bool(found["kernels"]["remedy"])) == (ok, not ok)
+    for extra, what in (("parquet", "Parquet records"), ("cluster", "fitting on a cluster")):
+        assert extra in found[what]["found"] + found[what]["remedy"]
 
 
 def test_doctor_finds_the_demo_ready_and_names_what_mends_the_rest(iikea, monkeypatch):

@@ -4,15 +4,20 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 
+from app import console, predicting
+from graph.context import DiagnosisContext
 from tests.fakes.mind import Mind
 from tests.fakes.model_server import ModelServer
 from tests.fakes.replies import status, text
+from tools.causal.scores import SCORES
+from tools.reporting.result import GraphScores
 
 HISTORY = ("--history", "250.00 401.9; 585.9")
-SMALL = ("--max-iterations", 2, "--top-k", 5)
+SMALL = ("--max-iterations", 2, "--top-k", 5, "--resamples", 2)
 
 
 def test_the_object_has_what_is_promised(iikea):
@@ -35,8 +40,11 @@ def test_the_object_has_what_is_promised(iikea):
         "evidence",
     } <= set(prediction)
     assert {"cause", "effect", "strength", "evidence"} <= set(edge)
+    assert {"confidence", "held_out_gain", "reversal", "identified_by"} <= set(edge)
     assert {"code", "display", "role"} <= set(node)
     assert {"iteration", "method", "accepted_score", "log_likelihood", "n_edges"} <= set(score)
+    assert {"gain_per_patient", "held_out_gain_per_patient"} <= set(score)
+    assert set(result["graph"]["scores"]) == set(GraphScores.model_fields)
     assert result["stopped"] in {"unchanged", "limit", "seen", "budget"}
     assert result["iterations"] == len(result["scores"])
     assert result["model"] == "statistical"
@@ -47,13 +55,66 @@ def test_the_object_has_what_is_promised(iikea):
 
 @pytest.mark.parametrize("hash_seed", ["0", "1", "4242"])
 def test_same_input_and_seed_give_the_same_bytes_in_any_process(hash_seed, iikea):
-    here = iikea("predict", *HISTORY, "--seed", 7, "--json")
-    again = iikea("predict", *HISTORY, "--seed", 7, "--json")
+    asked = ("predict", *HISTORY, "--seed", "7", "--resamples", "2", "--json")
+    here, again = iikea(*asked), iikea(*asked)
     assert here.out == again.out
-    command = [sys.executable, "-m", "app.main", "predict", *HISTORY, "--seed", "7", "--json"]
+    command = [sys.executable, "-m", "app.main", *asked]
     environment = os.environ | {"PYTHONHASHSEED": hash_seed, "TZ": "Asia/Kolkata", "LC_ALL": "C.UTF-8"}
     there = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     assert there.stdout == here.out
+
+
+def test_another_seed_draws_other_resamples_and_changes_nothing_else(iikea):
+    one, other = (
+        iikea("predict", *HISTORY, *SMALL, "--seed", seed, "--json").json["graph"] for seed in (1, 2)
+    )
+    drawn, again = ([edge.pop("confidence") for edge in graph["edges"]] for graph in (one, other))
+    assert drawn != again
+    assert one == other
+
+
+def test_the_score_and_the_number_of_resamples_are_the_caller_s(iikea):
+    plain = iikea("predict", *HISTORY, "--score", "bic", "--resamples", 0, "--json").json
+    assert {score["method"] for score in plain["scores"]} == {plain["graph"]["scores"]["method"]} == {"bic"}
+    assert plain["graph"]["scores"]["by_burden"] is False
+    assert {edge["confidence"] for edge in plain["graph"]["edges"]} == {None}
+    for given in (("--resamples", 201), ("--resamples", -1)):
+        assert iikea("predict", *HISTORY, *given).code == 2
+
+
+def test_help_lists_every_score(iikea, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    told = iikea("predict", "--help").out
+    assert all(name in told for name in SCORES)
+
+
+def test_people_see_how_sure_each_edge_is_and_whether_its_direction_is_told(iikea, monkeypatch):
+    monkeypatch.setattr(console.out, "width", 100)
+    told = iikea("predict", *HISTORY, *SMALL).out
+    edges = iikea("predict", *HISTORY, *SMALL, "--json").json["graph"]["edges"]
+    shown = told[told.index("Causal graph") : told.index("Loop:")]
+    by = Counter(edge["identified_by"] for edge in edges)
+    assert by["score"] + by["nothing"] > 0
+    lines = shown.partition("strength: chance")[0].splitlines()
+    assert sum(line.rstrip().endswith(" ~") for line in lines) == by["score"]
+    assert sum(line.rstrip().endswith(" ?") for line in lines) == by["nothing"]
+    assert sum("50%" in line for line in lines) == sum(edge["confidence"] == 0.5 for edge in edges) > 0
+    legend = " ".join(shown.split())
+    assert "share of 2 resamples of the patients" in legend
+    assert "not the probability that it is true" in legend
+    assert "on patients held out" in legend
+    without = iikea("predict", *HISTORY, *SMALL, "--resamples", 0).out
+    assert "resamples" not in without[without.index("Causal graph") : without.index("Loop:")]
+
+
+def test_progress_says_that_edges_are_resampled_where_they_are():
+    stages = predicting._stages(DiagnosisContext(resamples=7))
+    assert stages["gather"].endswith("edge confidence from 7 resamples")
+    assert (
+        "7 resamples" in predicting._stages(DiagnosisContext(resamples=7, without_knowledge=True))["select"]
+    )
+    for context in (DiagnosisContext(resamples=0), DiagnosisContext(without_causal=True)):
+        assert not any("resamples" in said for said in predicting._stages(context).values())
 
 
 def test_people_see_names_strengths_the_stop_reason_and_the_disclaimer(iikea):
@@ -79,6 +140,7 @@ def test_people_see_names_strengths_the_stop_reason_and_the_disclaimer(iikea):
         (("--history", "401.9", "--model", "gpt"), "provider:model"),
         (("--history", "401.9", "--model", "openai:gpt-4o-mini"), "OPENAI_API_KEY"),
         (("--history", "401.9", "--comment", "x" * 5000), "comment"),
+        (("--history", "401.9", "--score", "likelihood"), "'noisy_or_bic'"),
     ],
 )
 def test_bad_input_ends_with_2_and_says_what_to_mend(arguments, named, iikea):

@@ -128,7 +128,7 @@ def test_the_report_is_complete_and_asks_nothing_of_anyone(
     assert page.locator("tr.candidate-row:visible").count() == 27
 
 
-@pytest.mark.parametrize("width", [360, 400, 761, 1200])
+@pytest.mark.parametrize("width", [360, 400, 761, 900, 901, 1200])
 def test_nothing_runs_off_the_side(opener: Opener, width: int) -> None:
     for result in (example(), hostile("x" * 300), refused()):
         page = opener.show(result, width).page

@@ -3,6 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
+from tools.causal.bits import unpack
 from tools.causal.dataset import ClinicalDataset
 from tools.records.cohort import Cohort, Concept, Vocabulary
 
@@ -39,11 +40,31 @@ def numbered(visits, n_codes):
     return dataset(patients, keys), keys
 
 
-def random_matrix(seed: int, n_patients: int = 300, n_visits: int = 3):
+def random_matrix(seed: int, n_patients: int = 300, n_visits: int = 3, kernels=None):
     """A diagnosis matrix over all keys with correlated columns."""
     rng = np.random.default_rng(seed)
     health = rng.gamma(2.0, 0.5, n_patients)
     risk = np.minimum(0.25 * health, 0.9)
     drawn = rng.random((n_patients, n_visits, len(KEYS))) < risk[:, None, None]
     patients = [[{k for k, has in zip(KEYS, row, strict=True) if has} for row in p] for p in drawn]
-    return dataset(patients).matrix(KEYS)
+    return dataset(patients).matrix(KEYS, kernels)
+
+
+def first_visits(matrix):
+    """The visit of first diagnosis, -1 for never, shape (n_patients, n_nodes)."""
+    first = np.full((matrix.n_patients, len(matrix.nodes)), -1)
+    for column, one in enumerate(matrix.first_diagnoses):
+        first[one.patients, column] = one.visits
+    return first
+
+
+def transitions(matrix):
+    """(stratum, history, new) of every visit that has a successor, sorted."""
+    lagged = matrix.lagged
+    rows = lagged.history.n_rows
+    taken = unpack(lagged.taken, rows).astype(bool)
+    stratum = lagged.groups.numbers(rows)[taken].tolist()
+    history, new = (
+        unpack(side.bits, rows).astype(bool).T[taken].tolist() for side in (lagged.history, lagged.new)
+    )
+    return sorted(zip(stratum, history, new, strict=True))

@@ -3,10 +3,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tests.causal.cohorts import KEYS, cohort, dataset, histories
+from tests.causal.cohorts import KEYS, cohort, dataset, first_visits, histories, transitions
 from tools.causal.candidates import recurrence
+from tools.causal.dag import CausalGraph
 from tools.causal.dataset import ClinicalDataset
+from tools.causal.scores import log_likelihood
 from tools.safety.errors import InputError
 
 
@@ -50,14 +53,36 @@ def test_a_code_always_follows_itself(patients):
 def test_first_visits_history_and_onset_equal_slow_loops(patients):
     matrix = dataset(patients).matrix(KEYS)
     first = [[next((t for t, v in enumerate(p) if key in v), -1) for key in KEYS] for p in patients]
-    np.testing.assert_array_equal(matrix.first_visit, first)
+    np.testing.assert_array_equal(first_visits(matrix), first)
+    np.testing.assert_array_equal(matrix.values, np.array(first) >= 0)
     steps = [(p, t) for p in patients for t in range(len(p) - 1)]
     history = [[any(key in v for v in p[: t + 1]) for key in KEYS] for p, t in steps]
     new = [[key in p[t + 1] and not any(key in v for v in p[: t + 1]) for key in KEYS] for p, t in steps]
-    shape = (len(steps), len(KEYS))
-    np.testing.assert_array_equal(matrix.lagged.history, np.array(history, bool).reshape(shape))
-    np.testing.assert_array_equal(matrix.lagged.new, np.array(new, bool).reshape(shape))
+    burden = [len(set().union(*p[: t + 1])) for p, t in steps]
+    laid_out = transitions(matrix)
+    expected = sorted(zip(matrix.lagged.strata.of(burden).tolist(), history, new, strict=True))
+    assert laid_out == [(stratum, h, n) for stratum, h, n in expected]
     np.testing.assert_array_equal(matrix.codes_per_patient, [len(set().union(*p)) for p in patients])
+
+
+@given(histories, st.data())
+def test_some_patients_drawn_are_the_data_set_of_these_patients(patients, data):
+    rows = sorted(data.draw(st.lists(st.integers(0, len(patients) - 1), min_size=1, max_size=20)))
+    drawn = dataset(patients).matrix(KEYS).take(np.array(rows))
+    alone = dataset([patients[row] for row in rows]).matrix(KEYS)
+    np.testing.assert_array_equal(drawn.values, alone.values)
+    np.testing.assert_array_equal(first_visits(drawn), first_visits(alone))
+    assert transitions(drawn) == transitions(alone)
+    np.testing.assert_array_equal(drawn.codes_per_patient, alone.codes_per_patient)
+
+
+@given(histories, st.sets(st.sampled_from(KEYS), min_size=1, max_size=5))
+def test_eq_5_over_all_codes_is_that_over_the_nodes_and_a_constant(patients, nodes):
+    data = dataset(patients)
+    some, every = sorted(nodes), data.vocabulary.keys
+    whole = log_likelihood(CausalGraph(every), data.matrix(every))
+    part = data.matrix(some)
+    assert log_likelihood(CausalGraph(some), part) + part.out_of_graph == pytest.approx(whole, abs=1e-9)
 
 
 @given(histories)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from scipy.stats import binomtest
 
-from tests.causal.cohorts import KEYS, dataset, histories
+from tests.causal.cohorts import KEYS, dataset, first_visits, histories
 from tools.causal.orientation import IDENTIFIED_NATS, later_than, onset_gains, time_evidence, verdict
 
 
@@ -11,7 +11,7 @@ from tools.causal.orientation import IDENTIFIED_NATS, later_than, onset_gains, t
 def test_order_counts_and_p_values_equal_slow_loops(patients):
     matrix = dataset(patients).matrix(KEYS)
     evidence = time_evidence(matrix)
-    first = matrix.first_visit
+    first = first_visits(matrix)
     for a in range(len(KEYS)):
         for b in range(len(KEYS)):
             both = (first[:, a] >= 0) & (first[:, b] >= 0)

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.causal.test_noisy_or import drawn, shapes, tables
+from tests.causal.family_tables import shapes, tables
+from tests.causal.test_noisy_or import drawn
 from tools.causal import noisy_or
 from tools.causal.profile import CHI2_95, strength_intervals
 
@@ -22,7 +23,7 @@ def deviance(counts, fitted, n_strata, place, theta):
     start[0, n_strata + place] = theta
     fixed = np.zeros(start.shape, bool)
     fixed[0, n_strata + place] = True
-    _, value = noisy_or.maximise(start, counts, cells, fixed, max_steps=500)
+    _, value = noisy_or.maximise(start, counts, n_strata, fixed, max_steps=500)
     return float(2 * (fitted.log_likelihood - value)[0])
 
 
@@ -52,6 +53,17 @@ def test_a_batch_equals_its_families_one_by_one(shape):
         alone = strength_intervals(noisy_or.fit(table[None], n_strata), table[None])
         for ours, theirs in zip(together, alone, strict=True):
             np.testing.assert_allclose(noisy_or.strength(ours[row]), noisy_or.strength(theirs[0]), atol=2e-3)
+
+
+@settings(max_examples=40)
+@given(shapes)
+def test_compiled_and_numpy_find_the_same_ends(shape):
+    seed, n_strata, n_parents = shape
+    counts = tables(seed, n_strata, n_parents)
+    fitted = noisy_or.fit(counts, n_strata)
+    ours, theirs = (strength_intervals(fitted, counts, kernels) for kernels in ("numba", "numpy"))
+    for mine, yours in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(noisy_or.strength(mine), noisy_or.strength(yours), atol=1e-6)
 
 
 def test_a_cause_that_has_never_failed_has_an_upper_end_of_one_and_a_lower_end_near_it():

@@ -4,10 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.causal.cohorts import KEYS, random_matrix
+from tests.causal.cohorts import KEYS, numbered, random_matrix
 from tools.causal import scores
+from tools.causal.cell_scores import CELL_SCORES
 from tools.causal.dag import CausalGraph
 from tools.causal.fitting import fit
+from tools.causal.models import MODELS
+from tools.causal.tables import MAX_PARENTS
 from tools.safety.errors import InputError
 
 
@@ -48,19 +51,25 @@ def test_log_likelihood_equals_a_slow_loop(seed):
     )
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_log_likelihood_and_bic_equal_pgmpy(seed):
-    pytest.importorskip("pgmpy")
-    import pandas as pd
-    from pgmpy.structure_score import BIC, LogLikelihood
+PEERS = {"loglik": "LogLikelihood", "bic": "BIC", "aic": "AIC", "bdeu": "BDeu", "k2": "K2"}
 
-    graph, matrix = random_graph(seed), random_matrix(seed)
+
+@pytest.mark.parametrize("kernels", ["numba", "numpy"])
+@pytest.mark.parametrize("seed", range(12))
+def test_table_scores_equal_pgmpy(seed, kernels):
+    structure_score = pytest.importorskip("pgmpy.structure_score")
+    import pandas as pd
+
+    graph, matrix = random_graph(seed), random_matrix(seed, 40 + 40 * (seed % 3), kernels=kernels)
     table = pd.DataFrame(matrix.values, columns=list(matrix.nodes))
     names = {node: [0, 1] for node in matrix.nodes}
-    for peer, ours in ((LogLikelihood, scores.log_likelihood), (BIC, scores.bic)):
-        judge = peer(table, state_names=names)
+    for name, peer in PEERS.items():
+        judge = getattr(structure_score, peer)(
+            table, state_names=names, **({"equivalent_sample_size": 7} if name == "bdeu" else {})
+        )
         expected = sum(judge.local_score(node, graph.parents(node)) for node in graph.nodes)
-        assert ours(graph, matrix) == pytest.approx(expected, abs=1e-6)
+        score = scores.Score(name, ess=7.0)
+        assert scores.total_score(graph, matrix, score) == pytest.approx(expected, abs=1e-6)
 
 
 @settings(max_examples=50)
@@ -71,43 +80,141 @@ def test_likelihoods_never_fall_when_an_edge_is_added(seed):
     for edge in graph.edges:
         fewer = graph.edit(remove=[edge])
         assert scores.log_likelihood(graph, matrix) >= scores.log_likelihood(fewer, matrix) - 1e-9
-        fitted = scores.noisy_or_bic(graph, matrix) + penalty
-        assert fitted >= scores.noisy_or_bic(fewer, matrix) - 1e-6
+        for method in ("noisy_or_bic", "logistic_bic"):
+            more = scores.total_score(graph, matrix, method) + penalty
+            assert more >= scores.total_score(fewer, matrix, method) - 1e-6
 
 
 @given(seeds)
-def test_bic_cannot_tell_the_direction_of_a_covered_edge(seed):
+def test_table_scores_cannot_tell_the_direction_of_a_covered_edge(seed):
     graph, matrix = random_graph(seed), random_matrix(seed)
     for cause, effect in graph.edges:
         if set(graph.parents(effect)) - {cause} == set(graph.parents(cause)):
             other = graph.edit(add=[(effect, cause)], remove=[(cause, effect)])
-            assert scores.bic(other, matrix) == pytest.approx(scores.bic(graph, matrix), rel=1e-12)
+            for method in ("loglik", "bic", "aic", "bdeu"):
+                turned, as_it_was = (scores.total_score(g, matrix, method) for g in (other, graph))
+                assert turned == pytest.approx(as_it_was, abs=1e-9)
+
+
+every_score = st.one_of(
+    st.sampled_from(scores.SCORES),
+    st.sampled_from(["bic", "bdeu", "k2"]).map(lambda name: scores.Score(name, by_burden=True, ess=3.0)),
+    st.sampled_from(["table", "logistic", "auto"]).map(lambda model: scores.Score("heldout", model=model)),
+)
+kernels = st.sampled_from(["numba", "numpy"])
+
+
+@settings(max_examples=40)
+@given(seeds, every_score, kernels)
+def test_a_family_and_its_neighbours_scored_from_one_count_equal_one_by_one(seed, method, kernels):
+    graph, matrix = random_graph(seed), random_matrix(seed, kernels=kernels)
+    wanted = scores.columns(matrix, KEYS[0], graph.parents(KEYS[0]))
+    columns = tuple(c for c in range(len(KEYS)) if c not in (wanted.effect, *wanted.parents))
+    with_one = [scores.Wanted(wanted.effect, tuple(sorted((*wanted.parents, c)))) for c in columns]
+    without = [
+        scores.Wanted(wanted.effect, tuple(p for p in wanted.parents if p != q)) for q in wanted.parents
+    ]
+    tolerance = {"abs": 1e-9} if scores.named(method).name in CELL_SCORES else {"rel": 1e-8, "abs": 1e-6}
+    found = scores.neighbour_scores(matrix, wanted, columns, method)
+    for together, alone in (
+        (found.more, with_one),
+        (found.fewer, without),
+        (np.array([found.own]), [wanted]),
+    ):
+        assert together.tolist() == pytest.approx(
+            [one_score(matrix, one, method) for one in alone], **tolerance
+        )
+
+
+def one_score(matrix, wanted, method):
+    return scores.family_scores(matrix, [wanted], method).item()
 
 
 @settings(max_examples=30)
-@given(seeds, st.sampled_from(sorted(scores.SCORES)))
-def test_added_parents_scored_in_one_call_equal_one_by_one(seed, method):
+@given(seeds, every_score)
+def test_compiled_and_plain_kernels_score_alike(seed, method):
+    graph = random_graph(seed)
+    compiled, plain = (
+        scores.total_score(graph, random_matrix(seed, kernels=kernels), method)
+        for kernels in ("numba", "numpy")
+    )
+    assert compiled == pytest.approx(plain, rel=1e-8, abs=1e-6)
+
+
+@given(seeds)
+def test_families_scored_together_equal_one_by_one(seed):
     graph, matrix = random_graph(seed), random_matrix(seed)
-    node, parents = KEYS[0], graph.parents(KEYS[0])
-    others = [key for key in KEYS[1:] if key not in parents]
-    columns = tuple(matrix.column(key) for key in others)
-    together = scores.addition_scores(matrix, node, parents, columns, method)
-    alone = [scores.local_score(matrix, node, (*parents, key), method) for key in others]
-    np.testing.assert_allclose(together, alone, rtol=1e-8, atol=1e-6)
+    for method in scores.SCORES:
+        wanted = scores.graph_families(graph, matrix)
+        alone = [one_score(matrix, one, method) for one in wanted]
+        assert scores.family_scores(matrix, wanted, method).tolist() == pytest.approx(alone, abs=1e-9)
+        np.testing.assert_array_equal(
+            scores.local_scores(matrix, wanted, method), scores.local_scores(matrix, wanted, method)
+        )
 
 
 @settings(max_examples=20)
-@given(seeds, st.sampled_from(sorted(scores.SCORES)))
+@given(seeds, st.sampled_from(["table", "noisy_or", "logistic"]))
+def test_the_held_out_likelihood_equals_a_slow_loop_over_folds(seed, model):
+    graph, matrix = random_graph(seed), random_matrix(seed, 80)
+    score = scores.Score("heldout", by_burden=False, model=model)
+    node = max(graph.nodes, key=lambda key: len(graph.parents(key)))
+    wanted = scores.columns(matrix, node, graph.parents(node))
+    fold = matrix.folds.numbers(matrix.n_patients)
+    had, causes = matrix.values[:, wanted.effect], matrix.values[:, wanted.parents]
+    cell = causes @ (1 << np.arange(len(wanted.parents)))
+    total = 0.0
+    for held in range(4):
+        rest, n_cells = fold != held, 1 << len(wanted.parents)
+        counts = np.array([[np.sum(rest & (cell == c) & (had == x)) for x in (0, 1)] for c in range(n_cells)])
+        rate = (counts[:, 1].sum() + 0.5) / (counts.sum() + 1)
+        prior = np.array([1 - rate, rate]) / n_cells
+        chance = MODELS[model].probabilities((counts + prior)[None], 1, "numpy")[0]
+        for c, x in zip(cell[~rest], had[~rest], strict=True):
+            total += np.log(chance[c] if x else 1 - chance[c])
+    assert one_score(matrix, wanted, score) == pytest.approx(total, rel=1e-6)
+
+
+def test_auto_takes_the_table_where_causes_act_only_together_and_the_noisy_or_where_they_add():
+    rng = np.random.default_rng(0)
+    a, b = rng.random((2, 4_000)) < 0.4
+    both = rng.random(4_000) < np.where(a & b, 0.9, 0.05)
+    apart = rng.random(4_000) < 1 - 0.95 * (1 - 0.6 * a) * (1 - 0.6 * b)
+    had = np.column_stack([a, b, both, apart])
+    data, keys = numbered([[set(np.flatnonzero(row).tolist())] for row in had], 4)
+    matrix = data.matrix(keys)
+    auto, table = scores.Score("auto", by_burden=False), scores.Score("bic")
+    for effect, name in ((2, table), (3, scores.Score("noisy_or_bic", by_burden=False))):
+        wanted = scores.Wanted(effect, (0, 1))
+        assert one_score(matrix, wanted, auto) == pytest.approx(one_score(matrix, wanted, name))
+
+
+@settings(max_examples=20)
+@given(seeds, st.sampled_from(scores.SCORES))
 def test_an_edge_gains_what_the_score_loses_without_it(seed, method):
     graph, matrix = random_graph(seed), random_matrix(seed)
     fitted = fit(graph, matrix, method)
+    held_out = scores.named(method).held_out
     assert [(edge.cause, edge.effect) for edge in fitted.edges] == list(graph.edges)
     assert fitted.score == pytest.approx(scores.total_score(graph, matrix, method))
     assert fitted.log_likelihood >= fitted.empty_log_likelihood
+    assert fitted.gain_per_patient == pytest.approx((fitted.score - fitted.empty_score) / matrix.n_patients)
+    empty = scores.total_score(CausalGraph(KEYS), matrix, held_out)
+    assert fitted.held_out_gain == pytest.approx(scores.total_score(graph, matrix, held_out) - empty)
     for edge in fitted.edges:
-        without = scores.total_score(graph.edit(remove=[edge[:2]]), matrix, method)
+        fewer = graph.edit(remove=[edge[:2]])
+        without = scores.total_score(fewer, matrix, method)
         assert edge.gain == pytest.approx(fitted.score - without, abs=1e-6)
+        unseen = scores.total_score(graph, matrix, held_out) - scores.total_score(fewer, matrix, held_out)
+        assert edge.held_out_gain == pytest.approx(unseen, abs=1e-6)
         assert 0 <= edge.lower <= edge.strength <= edge.upper <= 1
+        try:
+            turned = fewer.edit(add=[(edge.effect, edge.cause)])
+        except InputError:
+            assert edge.reversal is None
+        else:
+            change = scores.total_score(turned, matrix, method) - fitted.score
+            assert edge.reversal == pytest.approx(change, abs=1e-6)
 
 
 @settings(max_examples=200)
@@ -129,9 +236,11 @@ def test_bad_arguments_are_refused():
         scores.log_likelihood(CausalGraph(["99999"]), matrix)
     with pytest.raises(InputError, match="method"):
         scores.total_score(CausalGraph(KEYS), matrix, "guess")
-    many = tuple(f"P{i}" for i in range(scores.MAX_PARENTS + 1))
+    with pytest.raises(InputError, match="ess"):
+        scores.Score("bdeu", ess=0.0)
+    many = tuple(f"P{i}" for i in range(MAX_PARENTS + 1))
     with pytest.raises(InputError, match="direct causes"):
-        scores.local_score(matrix, KEYS[0], many, "bic")
+        scores.columns(matrix, KEYS[0], many)
 
 
 @settings(max_examples=50)

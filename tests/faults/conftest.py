@@ -36,7 +36,7 @@ def run() -> Run:
     """Predicts for a small history of the demo cohort and returns the result."""
 
     def predict(history: list[list[str]] | None = None, comment: str = "", **settings: Any) -> dict[str, Any]:
-        context = {"model": "openai:scripted", "max_candidates": 8, "passages": 2} | settings
+        context = {"model": "openai:scripted", "max_candidates": 8, "passages": 2, "resamples": 0} | settings
         given = {"history": history or [["4019", "25000"], ["5859"]], "comment": comment}
         return graph.invoke(given, context=context)["result"]
 

@@ -9,17 +9,11 @@ from langgraph.types import Command
 
 from graph.context import DiagnosisContext
 from graph.diagnosis import build, graph
+from tests.graph.runs import HISTORY, SMALL, run
+from tools import resources
 from tools.catalogue import CATALOGUE
 from tools.reporting.result import DiagnosisResult
 from tools.safety.errors import BudgetExceeded, InputError
-
-HISTORY = [["4019", "25000"], ["5859"]]
-SMALL = {"max_candidates": 10, "passages": 3}
-
-
-def run(history=None, comment="", **context):
-    given = {"history": HISTORY if history is None else history, "comment": comment}
-    return DiagnosisResult.model_validate(graph.invoke(given, context=SMALL | context)["result"])
 
 
 @pytest.fixture(scope="module")
@@ -123,10 +117,10 @@ def test_select_last_returns_the_last_graph():
     assert len(last.graph.edges) == last.scores[-1].n_edges
 
 
-@pytest.mark.parametrize(("limit", "stopped"), [(0, "limit"), (1, "limit")])
-def test_the_iteration_limit_holds(limit, stopped):
+@pytest.mark.parametrize(("limit", "stopped", "fitted"), [(0, "limit", 1), (1, "seen", 2), (5, "seen", 2)])
+def test_the_iteration_limit_holds_and_a_graph_that_comes_back_ends_the_loop(limit, stopped, fitted):
     result = run(max_iterations=limit, change_threshold=0.0)
-    assert (result.stopped, result.iterations) == (stopped, limit + 1)
+    assert (result.stopped, result.iterations) == (stopped, fitted)
 
 
 def test_the_budget_ends_the_loop_in_time_to_decide():
@@ -165,8 +159,6 @@ def test_a_malformed_code_is_refused_by_place():
 
 
 def test_five_hundred_codes_are_capped_with_a_notice():
-    from tools import resources
-
     keys = resources.open_dataset().vocabulary.keys
     result = run(history=[list(keys)], max_history=20)
     assert sum(node.role == "history" for node in result.graph.nodes) == 20
@@ -175,8 +167,6 @@ def test_five_hundred_codes_are_capped_with_a_notice():
 
 
 def test_what_is_left_out_of_the_graph_still_counts_as_burden():
-    from tools import resources
-
     keys = resources.open_dataset().vocabulary.keys
     older, recent = [key for key in keys if key != "4019"][:30], ["4019"]
     short, long = run(history=[recent]), run(history=[older, recent], max_history=1)

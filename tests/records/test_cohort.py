@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.records.build import Concepts, Visits, assemble
-from tools.records.cohort import Concept, Vocabulary
+from tools.records.cohort import Concept, ConceptColumns, Vocabulary
 from tools.safety.errors import InputError
 
 CODES = ("25000", "4019", "4280", "038")
@@ -72,3 +72,26 @@ def test_a_key_names_its_system_only_where_two_share_a_code():
     assert vocabulary.find("999.9") is None
     with pytest.raises(InputError, match="twice"):
         Vocabulary([both[0], both[0]])
+
+
+def test_a_vocabulary_of_columns_is_that_of_the_concepts():
+    concepts = [Concept(system=s, code=c, display=f"{s} {c}") for s in ("B", "A") for c in ("2", "10")]
+    made = Vocabulary(concepts)
+    again = Vocabulary.of_columns(made.columns)
+    assert again.concepts == made.concepts == tuple(sorted(concepts, key=lambda c: (c.system, c.code)))
+    assert again.keys == made.keys == ("A:10", "A:2", "B:10", "B:2")
+    assert again.concept("B:2") == concepts[0]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        ConceptColumns(("A", "A"), ("2", "10"), ("x", "x"), ("record", "record")),
+        ConceptColumns(("A", "A"), ("2", "2"), ("x", "x"), ("record", "record")),
+        ConceptColumns(("A", "A"), ("1", "2"), ("x",), ("record", "record")),
+        ConceptColumns(("A",), ("1", "2"), ("x", "x"), ("record", "record")),
+    ],
+)
+def test_columns_that_are_no_vocabulary_are_refused(columns):
+    with pytest.raises(InputError, match="vocabulary"):
+        Vocabulary.of_columns(columns)

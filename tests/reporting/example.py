@@ -13,6 +13,8 @@ from tools.reporting.result import (
     Graph,
     GraphEdge,
     GraphNode,
+    GraphScores,
+    IdentifiedBy,
     IterationScore,
     Knowledge,
     Part,
@@ -54,12 +56,15 @@ HISTORY = tuple(list(NAMES)[:10])
 LINKS = (
     ("2724 41401 .31 y", "2724 4439 .12 y", "4019 4280 .18 y", "4019 5859 .22 y", "4019 43491 .14 y"),
     ("4019 42731 .09 n", "25000 5859 .27 y", "25000 36201 .24 y", "25000 3572 .29 y", "25000 4439 .16 y"),
-    ("25000 41401 .13 n", "27800 25000 .33 y", "27800 53081 .11 n", "27800 4019 .19 y", "3051 496 .44 y"),
+    ("25000 41401 .13 s", "27800 25000 .33 y", "27800 53081 .11 n", "27800 4019 .19 y", "3051 496 .44 y"),
     ("3051 41401 .17 y", "3051 4439 .21 y", "41401 41071 .15 y", "41401 4280 .26 y", "42731 43491 .2 y"),
     ("42731 4280 .12 n", "496 486 .23 y", "496 51881 .13 y", "41071 4280 .28 y", "4280 5849 .21 y"),
-    ("5859 40390 .38 n", "5859 5849 .24 y", "5859 2851 .3 y", "5849 2767 .19 y", "5990 0389 .16 y"),
+    ("5859 40390 .38 s", "5859 5849 .24 y", "5859 2851 .3 y", "5849 2767 .19 y", "5990 0389 .16 y"),
     ("486 51881 .22 y", "486 0389 .12 y", "5859 2767 .1 n", "2449 2724 .08 n", "0389 5849 .34 y"),
 )
+
+
+TOLD: dict[str, IdentifiedBy] = {"y": "time", "s": "score", "n": "nothing"}
 
 
 def dotted(code: str) -> str:
@@ -81,7 +86,11 @@ def edge(link: str, gain: float) -> GraphEdge:
         effect=effect,
         strength=value,
         interval=(round(value * 0.8, 3), round(min(value * 1.25, 1), 3)),
+        confidence=1.0 if settled else 0.45,
         gain=gain,
+        held_out_gain=round(0.8 * gain - 2, 2),
+        reversal={"y": -9.3, "s": -4.1, "n": None}[told],
+        identified_by=TOLD[told],
         direction=direction,
         evidence={"25000 5859": ("kidney-causes",), "4280 5849": ("heart-course", "kidney-causes")}.get(
             f"{cause} {effect}", ()
@@ -223,12 +232,25 @@ def example(**changes: object) -> DiagnosisResult:
                 for code, name in NAMES.items()
             ),
             edges=tuple(edge(link, gain=96.5 - 2.7 * place) for place, link in enumerate(links)),
+            scores=GraphScores(
+                method="noisy_or_bic",
+                by_burden=True,
+                ess=1.0,
+                gain_per_patient=1.236,
+                held_out_gain_per_patient=1.187,
+                log_likelihood=-17583.17,
+                out_of_graph=-8211.4,
+                n_patients=2000,
+                resamples=20,
+            ),
         ),
         scores=tuple(
             IterationScore(
                 iteration=turn,
                 method="noisy_or_bic",
                 accepted_score=accepted,
+                gain_per_patient=1.236 + (accepted + 18069.44) / 2000,
+                held_out_gain_per_patient=1.187 + (accepted + 18069.44) / 2100,
                 log_likelihood=likelihood,
                 n_edges=n_edges,
                 change=change,

@@ -35,7 +35,15 @@ def texts(root: ElementTree.Element) -> str:
 
 def scores(*rows: tuple[float, float]) -> tuple[IterationScore, ...]:
     return tuple(
-        IterationScore(iteration=i, method="bic", accepted_score=a, log_likelihood=b, n_edges=i)
+        IterationScore(
+            iteration=i,
+            method="bic",
+            accepted_score=a,
+            gain_per_patient=0.1,
+            held_out_gain_per_patient=0.1,
+            log_likelihood=b,
+            n_edges=i,
+        )
         for i, (a, b) in enumerate(rows)
     )
 
@@ -65,10 +73,14 @@ def test_the_example_shows_roles_ranks_doubts_and_tooltips() -> None:
     root = parse(causal_graph(example().graph, {"5859": 2}))
     assert "#2" in texts(root)
     assert "2 diseases have no edge and are not drawn." in texts(root)
-    untold = [e for e in example().graph.edges if e.direction.verdict != "backs"]
-    assert len([g for g in groups(root, "untold") if "edge" in g.get("class", "")]) == len(untold) > 0
+    for told in ("time", "score", "nothing"):
+        drawn = [g for g in groups(root, f"by-{told}") if "edge" in g.get("class", "")]
+        assert len(drawn) == sum(e.identified_by == told for e in example().graph.edges) > 0
     title = next(t.text for g in groups(root, "edge") for t in g if t.text and "Tobacco" in t.text)
-    for part in ("strength", "95% interval", "gain", "cause first in", "effect first in", "lagged gain"):
+    for part in (
+        *("strength", "95% interval", "confidence 100%", "gain", "held out", "direction by time"),
+        *("cause first in", "effect first in", "lagged gain", "turned round: \u22129.3 nats"),
+    ):
         assert part in title
     shapes = {
         role: {rect.get("rx") for g in groups(root, role) for rect in g.iter(f"{SVG}rect")}

@@ -1,9 +1,11 @@
 """The page: complete, escaped, the same bytes each time, written whole or not at all."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from html import unescape
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +18,7 @@ from tests.reporting.example import example, hostile, refused
 from tools.reporting import html
 from tools.reporting.html import Fragment, fragments, render, verdict, write
 from tools.reporting.result import DiagnosisResult, Graph
-from tools.reporting.words import percent, printable
+from tools.reporting.words import IDENTIFIED, number, percent, printable
 from tools.safety.errors import InputError
 
 VOID = {"meta", "link", "br"}
@@ -104,6 +106,45 @@ def test_everything_in_the_result_is_in_the_page() -> None:
     for visit in result.history:
         for key in visit:
             assert f"{result.diseases[key].display} {result.diseases[key].dotted}" in page.text
+
+
+def cells(page: str, label: str) -> list[str]:
+    """The texts of a column of the edges."""
+    return [
+        " ".join(unescape(re.sub(r"<[^>]*>", " ", cell)).split())
+        for cell in re.findall(rf'<td data-label="{label}"[^>]*>(.*?)</td>', page, re.DOTALL)
+    ]
+
+
+def test_each_edge_has_its_confidence_and_what_tells_its_direction() -> None:
+    edges = sorted(example().graph.edges, key=lambda edge: -edge.gain)
+    page = render(example())
+    assert cells(page, "Confidence") == [percent(edge.confidence or 0) for edge in edges]
+    for told, edge in zip(cells(page, "Direction"), edges, strict=True):
+        assert told.startswith(IDENTIFIED[edge.identified_by])
+        assert ("cannot be turned round" in told) == (edge.reversal is None)
+    for gain, edge in zip(cells(page, "Gain, nats"), edges, strict=True):
+        assert gain == f"{number(edge.gain)} held out {number(edge.held_out_gain)}"
+    text = Page(page).text
+    assert "share of 20 random resamples" in text
+    assert "not the probability that the edge is true" in text
+    assert "noisy_or_bic among patients of like burden: +1.236 nats a patient" in text
+    assert "\u22128,211.4 for the codes outside the graph" in text
+
+
+def test_without_resamples_the_page_has_no_confidence() -> None:
+    graph = example().graph
+    assert graph.scores
+    undrawn = graph.model_copy(
+        update={
+            "edges": tuple(edge.model_copy(update={"confidence": None}) for edge in graph.edges),
+            "scores": graph.scores.model_copy(update={"resamples": 0}),
+        }
+    )
+    page = render(example(graph=undrawn))
+    assert set(cells(page, "Confidence")) == {"\u2013"}
+    assert "resamples" not in Page(page).text
+    assert "nats a patient over the graph" not in Page(render(example(graph=Graph(nodes=graph.nodes)))).text
 
 
 def skeleton(page: Page) -> list[tuple[str, list[str]]]:

@@ -18,7 +18,7 @@ pytest.importorskip("langgraph_cli", reason=_REASON)
 langgraph_sdk = pytest.importorskip("langgraph_sdk", reason=_REASON)
 
 GIVEN = {"history": [["4019", "25000"], ["5859"]], "comment": "mostly concerned about the kidneys"}
-CONTEXT = {"max_candidates": 8, "passages": 2}
+CONTEXT = {"max_candidates": 8, "passages": 2, "resamples": 2}
 SPELLING = "high blood pressure"
 
 

@@ -12,29 +12,30 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ValidationError
 
 from tools import resources
-from tools.catalogue import (
-    CATALOGUE,
-    look_up_code,
-    next_visit_risks,
-    orient_graph,
-    score_edits,
-    score_graph,
-    search_graph,
-    search_knowledge,
-    select_candidates,
-)
+from tools.catalogue import CATALOGUE, look_up_code, search_knowledge, select_candidates
+from tools.causal import edits as engine_edits
+from tools.causal import fitting, stability
+from tools.causal.constraints import Constraints
 from tools.causal.dag import CausalGraph
+from tools.causal.scores import SCORES, Score
+from tools.causal_tools import next_visit_risks, orient_graph, score_edits, score_graph, search_graph
 from tools.safety.errors import InputError
 
 NODES = ["4019", "25000", "5859", "4280", "41401", "5856"]
 HISTORY = ["4019", "25000"]
 CASE = {"nodes": NODES, "history": HISTORY}
 METHODS = ("noisy_or_bic", "bic", "loglik")
+ACCEPTED = ({}, {"score": "bic"}, {"score": "bic", "by_burden": True}, {"score": "bdeu", "ess": 10.0})
+HIDDEN = {
+    *("nodes", "store", "library", "max_parents", "max_edges"),
+    *("score", "by_burden", "ess", "resamples", "seed", "method"),
+}
+RULES = Constraints(tiers={n: int(n not in HISTORY) for n in NODES}, max_parents=6)
 INVOCATIONS = {
     "select_candidates": {"history": HISTORY},
     "orient_graph": {"edges": [["5859", "4019"]], **CASE},
-    "score_graph": {"edges": [["4019", "5859"]], "nodes": NODES},
-    "score_edits": {"edges": [["4019", "5859"]], **CASE},
+    "score_graph": {"edges": [["4019", "5859"]], "resamples": 2, **CASE},
+    "score_edits": {"edges": [["4019", "5859"]], "resamples": 2, **CASE},
     "search_graph": {"start_edges": [], **CASE},
     "next_visit_risks": {"edges": [["4019", "5859"]], **CASE},
     "search_knowledge": {"query": "kidney disease"},
@@ -51,12 +52,16 @@ graphs = st.permutations(NODES).flatmap(
 )
 
 
-def score(edges, method="noisy_or_bic"):
-    return score_graph.invoke({"edges": edges, "nodes": NODES, "method": method})
+def score(edges, method="noisy_or_bic", **more):
+    return score_graph.invoke({"edges": edges, "score": method, **CASE, **more})
 
 
 def edits(edges, method="noisy_or_bic", limit=500, **more):
-    return score_edits.invoke({"edges": edges, "method": method, "limit": limit, **CASE, **more})["edits"]
+    return score_edits.invoke({"edges": edges, "score": method, "limit": limit, **CASE, **more})["edits"]
+
+
+def demo_matrix():
+    return resources.open_matrix("", tuple(NODES))
 
 
 def applied(edit, edges):
@@ -92,7 +97,7 @@ def test_a_model_sees_neither_the_case_nor_any_folder(tool: BaseTool):
     shown = tool.tool_call_schema.model_json_schema()["properties"]
     hidden = set(tool.get_input_jsonschema()["properties"]) - set(shown)
     assert hidden
-    assert not {"nodes", "store", "library", "max_parents"} & set(shown)
+    assert not HIDDEN & set(shown)
     assert ("history" in shown) == (tool is select_candidates)
     assert set(convert_to_openai_tool(tool)["function"]["parameters"]["properties"]) == set(shown)
     assert tool.description
@@ -112,10 +117,14 @@ def test_a_model_sees_neither_the_case_nor_any_folder(tool: BaseTool):
         (score_graph, {"edges": [["4019", "5859", "4280"]]}),
         (score_graph, {"edges": "4019->5859"}),
         (score_graph, {"edges": [["4019", "5859"]] * 2_001}),
-        (score_graph, {"method": "likelihood"}),
+        (score_graph, {"score": "likelihood"}),
+        (score_graph, {"resamples": 201}),
+        (score_graph, {"resamples": -1}),
         (score_edits, {"limit": 0}),
         (score_edits, {"limit": 501}),
         (search_graph, {"max_steps": 0}),
+        (search_graph, {"tabu": -1}),
+        (search_graph, {"tabu": 51}),
         (search_graph, {"start_edges": [[1, 2]]}),
         (next_visit_risks, {"edges": [[]]}),
         (search_knowledge, {"k": 0}),
@@ -141,6 +150,7 @@ def test_arguments_of_another_type_or_size_are_refused(tool, argument):
         (search_graph, {"start_edges": [["4019", "486"]]}, "not one of the given diseases"),
         (search_knowledge, {"query": "  "}, "empty"),
         (score_graph, {"store": "/nowhere"}, "iikea records fit"),
+        (score_graph, {"ess": 0.0}, "ess"),
     ],
 )
 def test_what_the_engine_refuses_is_an_input_error(tool, argument, said):
@@ -174,10 +184,96 @@ def test_every_edit_keeps_the_graph_acyclic_best_first_and_within_its_limit(edge
 @given(graphs, methods)
 @settings(max_examples=10)
 def test_the_search_never_lowers_the_score_and_ends_where_no_edit_improves(start, method):
-    found = search_graph.invoke({"start_edges": start, "method": method, **CASE})["edges"]
+    found = search_graph.invoke({"start_edges": start, "score": method, **CASE})["edges"]
     CausalGraph(NODES, found)
     assert score(found, method)["score"] >= score(start, method)["score"] - 1e-6
     assert all(edit["gain"] <= 1e-6 for edit in edits(found, method))
+
+
+@given(graphs, st.sampled_from(ACCEPTED))
+@settings(max_examples=10)
+def test_a_fit_is_the_engine_s_by_the_score_that_the_run_accepts(edges, accepted):
+    fitted = score(edges, accepted.get("score", "noisy_or_bic"), **accepted)
+    by_hand = Score(**{"name" if key == "score" else key: value for key, value in accepted.items()})
+    own = fitting.fit(CausalGraph(NODES, map(tuple, edges)), demo_matrix(), by_hand)
+    assert (fitted["method"], fitted["by_burden"]) == (by_hand.name, by_hand.stratified)
+    for field in ("score", "gain_per_patient", "held_out_gain_per_patient", "out_of_graph"):
+        assert fitted[field] == getattr(own, field)
+    for shown, edge in zip(fitted["edges"], own.edges, strict=True):
+        for field in ("cause", "effect", "gain", "held_out_gain", "reversal", "identified_by"):
+            assert shown[field] == getattr(edge, field)
+
+
+def test_every_score_of_the_engine_can_be_the_accepted_one():
+    per_patient = {name: score([["4019", "5859"]], name)["gain_per_patient"] for name in SCORES}
+    assert len(set(per_patient.values())) == len(SCORES) - 1, "the noisy-OR is the better model of `auto`"
+    assert per_patient["auto"] == per_patient["noisy_or_bic"]
+
+
+@given(graphs, methods)
+@settings(max_examples=10)
+def test_what_an_edit_gains_on_patients_held_out_is_what_the_fits_differ_by(edges, method):
+    before = score(edges, method)["held_out_gain_per_patient"]
+    shown = edits(edges, method)
+    graph = CausalGraph(NODES, map(tuple, edges))
+    all_edits = engine_edits.edit_gains(graph, demo_matrix(), RULES, method)
+    own = engine_edits.held_out_gains(graph, demo_matrix(), all_edits, method)
+    n_patients = demo_matrix().n_patients
+    assert [edit["held_out_gain_per_patient"] for edit in shown] == [gain / n_patients for gain in own]
+    for edit in shown[::9]:
+        after = score(applied(edit, edges), method)["held_out_gain_per_patient"]
+        assert edit["held_out_gain_per_patient"] == pytest.approx(after - before, abs=1e-9)
+
+
+@given(graphs)
+@settings(max_examples=10)
+def test_confidence_is_the_share_of_resamples_that_hold_the_edge_as_it_would_be(edges):
+    drawn = {"resamples": 5, "seed": 3}
+    shares = stability.edge_confidence(demo_matrix(), RULES, "noisy_or_bic", n_resamples=5, seed=3)
+    share = {(a, b): shares[i, j] for i, a in enumerate(NODES) for j, b in enumerate(NODES)}
+    assert set(shares.ravel()) - {0.0, 1.0}, "some edges are in some resamples only"
+    for edge in score(edges, **drawn)["edges"]:
+        assert edge["confidence"] == share[edge["cause"], edge["effect"]]
+    for edit in edits(edges, **drawn):
+        ends = (edit["cause"], edit["effect"])
+        assert edit["confidence"] == share[ends[::-1] if edit["kind"] == "reverse" else ends]
+
+
+def test_without_resamples_there_is_no_confidence_and_no_bootstrap(monkeypatch):
+    monkeypatch.setattr(stability, "edge_confidence", None)
+    edges = [["4019", "5859"], ["25000", "5859"]]
+    assert {edge["confidence"] for edge in score(edges)["edges"]} == {None}
+    assert {edit["confidence"] for edit in edits(edges)} == {None}
+
+
+def test_the_tools_of_a_case_share_one_bootstrap_and_another_score_has_its_own(monkeypatch):
+    climbs = []
+    climb = stability.hill_climb
+    monkeypatch.setattr(stability, "hill_climb", lambda *a, **k: climbs.append(k) or climb(*a, **k))
+    case = {"resamples": 3, "seed": 11, "max_edges": 18}
+    for edges in ([], [["4019", "5859"]], [["25000", "5859"]]):
+        score(edges, **case)
+        edits(edges, limit=7, **case)
+    assert len(climbs) == 3
+    score([], "bic", **case)
+    assert len(climbs) == 6
+
+
+@given(graphs)
+@settings(max_examples=10)
+def test_an_edit_or_a_search_leaves_no_more_edges_than_a_case_may_have(start):
+    bounded = edits(start, "loglik", max_edges=4)
+    assert any(edit["kind"] == "add" for edit in bounded) == (len(start) < 4)
+    arguments = {"start_edges": start, "score": "loglik", "max_edges": 4, **CASE}
+    assert len(search_graph.invoke(arguments)["edges"]) <= max(4, len(start))
+
+
+@given(graphs, methods, st.integers(1, 8))
+@settings(max_examples=10)
+def test_with_a_memory_the_search_climbs_at_least_as_high(start, method, tabu):
+    arguments = {"start_edges": start, "score": method, **CASE}
+    greedy, onward = (search_graph.invoke({**arguments, "tabu": n})["edges"] for n in (0, tabu))
+    assert score(onward, method)["score"] >= score(greedy, method)["score"] - 1e-6
 
 
 def test_no_edge_runs_from_a_candidate_to_the_history_unless_time_says_so():

@@ -75,9 +75,13 @@ def select_candidates(
         InputError: empty history, a code outside the vocabulary, or an argument out of range.
     """
     keys = tuple(sorted(set(history)))
-    _check(keys, mode, epsilon, cap)
+    if not keys:
+        raise InputError("history", "holds no code of the data set; give at least one")
+    check_arguments(mode, epsilon)
+    if cap < 1:
+        raise InputError("cap", "1 or more")
     rows = dataset.transition_rows(keys, next_only, shrink)
-    score = -np.expm1(np.log1p(-np.minimum(rows, 1.0 - 1e-12)).sum(axis=0))
+    score = -np.expm1(log_complement(rows).sum(axis=0))
     passes = _passes(rows, score, mode, epsilon)
     passes[[dataset.vocabulary.column(key) for key in keys]] = False
     names = dataset.vocabulary.keys
@@ -85,15 +89,23 @@ def select_candidates(
     return tuple(_candidate(dataset, keys, rows, score, int(column)) for column in chosen)
 
 
-def _check(keys: tuple[str, ...], mode: str, epsilon: float, cap: int) -> None:
-    if not keys:
-        raise InputError("history", "holds no code of the data set; give at least one")
+def check_arguments(mode: str, epsilon: float) -> None:
+    """Refuse arguments out of range.
+
+    Raises:
+        InputError: `mode` is none of the modes, or `epsilon` no probability.
+    """
     if mode not in get_args(Mode):
         raise InputError("mode", f"one of {', '.join(get_args(Mode))}")
     if not 0.0 <= epsilon <= 1.0:
         raise InputError("epsilon", "a probability, 0 to 1")
-    if cap < 1:
-        raise InputError("cap", "1 or more")
+
+
+def log_complement(chances: Float) -> Float:
+    """log(1 - p), finite where p is 1, so that a certain code beats the others without hiding their order."""
+    logs: Float = np.minimum(chances, 1.0 - 1e-12)
+    np.negative(logs, out=logs)
+    return np.asarray(np.log1p(logs, out=logs), dtype=np.float64)
 
 
 def _passes(rows: Float, score: Float, mode: Mode, epsilon: float) -> npt.NDArray[np.bool_]:
@@ -119,4 +131,4 @@ def recurrence(dataset: ClinicalDataset, keys: Iterable[str]) -> tuple[Recurrenc
     Raises:
         InputError: a code outside the vocabulary.
     """
-    return tuple(Recurrence(key, *(int(n.sum()) for n in dataset.repeats(key))) for key in keys)
+    return tuple(Recurrence(key, *dataset.repeat_totals(key)) for key in keys)

@@ -1,22 +1,30 @@
 """The clinical data set of II-KEA: transition counts A_T and diagnoses A_D (section 2.1.1, eq. 1-3)."""
 
-from collections.abc import Iterable
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
+from scipy import sparse, special
 
 from tools.causal import store
+from tools.causal.arrays import BLOCK, blocks, describe, save
+from tools.causal.columns import Columns, fit_together
+from tools.causal.diagnoses import FirstDiagnoses
+from tools.causal.integrity import Integrity
+from tools.causal.jit import Kernels
 from tools.causal.matrix import DiagnosisMatrix
-from tools.causal.transitions import Columns, are_consistent, count, narrow, visit_rows, with_successor
+from tools.causal.memory import Memory
+from tools.records.build import notices_of
 from tools.records.cohort import Cohort, Vocabulary
 from tools.safety.errors import InputError
 
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
 Float = npt.NDArray[np.float64]
+
+_MEMORY_BYTES = 256 << 20
 
 
 class ClinicalDataset:
@@ -25,65 +33,95 @@ class ClinicalDataset:
     Counts, not probabilities, are kept, so that shards of a cohort add up. Patient ids are not kept.
 
     Args:
-        vocabulary: column order of every array.
+        vocabulary: column order of every array, or what gives it when it is first asked for.
         columns: see `Columns`.
         source: the format the records came in.
         digest: known hash of the contents (a store's), else computed when asked for.
+        integrity: what looks at arrays that may be damaged before they are used; None for sound ones.
     """
 
     def __init__(
-        self, vocabulary: Vocabulary, columns: Columns, source: str, digest: str | None = None
+        self,
+        vocabulary: Vocabulary | Callable[[], Vocabulary],
+        columns: Columns,
+        source: str,
+        digest: str | None = None,
+        integrity: Integrity | None = None,
     ) -> None:
-        self.vocabulary = vocabulary
         self.columns = columns
         self.source = source
+        self._vocabulary = vocabulary
         self._digest = digest
+        self._integrity = integrity
 
     @classmethod
     def build(cls, cohort: Cohort) -> "ClinicalDataset":
         """Count a cohort: X = visits that have a successor, W = union of each with the next (eq. 1-3)."""
+        from tools.causal.transitions import count
+
         return cls(cohort.vocabulary, count(cohort), cohort.source)
 
     @classmethod
     def open(cls, folder: Path | str, verify: bool = False) -> "ClinicalDataset":
-        """Open a saved data set memory-mapped.
+        """Open a saved data set memory-mapped, without reading its arrays.
+
+        Types and lengths are checked here, the values of an array when it is first used: any method may
+        refuse a damaged store.
 
         Args:
             folder: see `save`.
-            verify: also check every array's sha256.
+            verify: also check every array's sha256 and values now (reads the whole store).
 
         Raises:
-            InputError: missing, damaged, or from a newer version.
+            InputError: missing, damaged, or from another version.
         """
-        manifest, arrays = store.read(Path(folder), verify)
-        if set(arrays) != set(Columns._fields):
+        opened = store.read(Path(folder), verify)
+        if set(opened.arrays) != set(Columns._fields):
             raise InputError("store", "holds other arrays than this program's; fit the records again")
-        columns = Columns(**arrays)
-        vocabulary = Vocabulary(manifest.vocabulary)
-        if vocabulary.concepts != manifest.vocabulary or not are_consistent(columns, len(vocabulary)):
+        columns, n_codes = Columns(**opened.arrays), opened.manifest.vocabulary.codes
+        if not fit_together(columns, n_codes):
             raise InputError("store", "the arrays do not belong together; fit the records again")
-        return cls(vocabulary, columns, manifest.source, manifest.hash)
+        integrity = Integrity(columns)
+        if verify:
+            integrity.require_all()
+        vocabulary = partial(store.parse_vocabulary, opened.vocabulary, n_codes)
+        return cls(vocabulary, columns, opened.manifest.source, opened.manifest.hash, integrity)
 
     def save(self, folder: Path | str) -> None:
-        """Write to a folder in one step (see `store.write`).
+        """Write to a folder in one step (see `store.replacing`).
 
         Raises:
             InputError: the folder holds something other than a store, or the disk refuses.
         """
-        store.write(Path(folder), self.columns._asdict(), self._manifest)
-
-    @cached_property
-    def _manifest(self) -> store.Manifest:
-        counts = {"patients": self.n_patients, "visits": self.n_visits, "transitions": self.n_transitions}
-        arrays = {name: store.describe(array) for name, array in self.columns._asdict().items()}
-        return store.Manifest(
-            source=self.source, counts=counts, vocabulary=self.vocabulary.concepts, arrays=arrays
-        )
+        with store.replacing(Path(folder)) as fresh:
+            written = {name: save(fresh, name, array) for name, array in self.columns._asdict().items()}
+            store.write(fresh, self.vocabulary, written, self.source)
 
     @property
+    def vocabulary(self) -> Vocabulary:
+        """Column order of every array."""
+        if not isinstance(self._vocabulary, Vocabulary):
+            self._vocabulary = self._vocabulary()
+        return self._vocabulary
+
+    @cached_property
+    def memory(self) -> Memory:
+        """Answers about this data set, which die with it."""
+        return Memory(_MEMORY_BYTES)
+
+    def _sound(self, *names: str) -> Columns:
+        """The arrays, of which some are about to be used (see `Integrity.require`)."""
+        if self._integrity is not None:
+            self._integrity.require(*names)
+        return self.columns
+
+    @cached_property
     def hash(self) -> str:
         """Sha256 of the contents, hexadecimal; equal data sets have equal hashes."""
-        return self._digest or self._manifest.hash
+        if self._digest is not None:
+            return self._digest
+        arrays = {name: describe(array) for name, array in self.columns._asdict().items()}
+        return store.joint_hash(store.describe_vocabulary(self.vocabulary), arrays)
 
     @property
     def n_patients(self) -> int:
@@ -95,20 +133,30 @@ class ClinicalDataset:
         """Number of visits."""
         return len(self.columns.code_offsets) - 1
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What a person should know about the records behind it."""
+        c = self._sound("visit_offsets", "code_offsets")
+        return notices_of(self.vocabulary, np.diff(c.visit_offsets), np.diff(c.code_offsets))
+
+    @property
+    def n_codes(self) -> int:
+        """Size of the vocabulary."""
+        return len(self.columns.denominators)
+
     @cached_property
     def n_transitions(self) -> int:
         """Number of visits that have a successor."""
-        return len(with_successor(self.columns.visit_offsets))
+        return self.n_visits - sum(int(np.count_nonzero(visits)) for visits in self._visits_per_patient())
+
+    def _visits_per_patient(self) -> Iterator[Int64]:
+        offsets = self._sound("visit_offsets").visit_offsets
+        return (np.diff(offsets[block.start : block.stop + 1]) for block in blocks(self.n_patients))
 
     @property
     def denominators(self) -> Int64:
         """Number of visits with a successor that hold each code, shape (n_codes,)."""
-        return self.columns.denominators
-
-    @cached_property
-    def visits(self) -> "sparse.csr_array[np.int32]":
-        """Visits by codes, ones, shape (n_visits, n_codes)."""
-        return visit_rows(self.columns.code_offsets, self.columns.codes, len(self.vocabulary))
+        return self._sound("denominators").denominators
 
     def counts(self, next_only: bool = False) -> "sparse.csr_array[np.int32]":
         """N[a,b] = number of visits t holding a with b in t or t+1 (eq. 1); `next_only`: b in t+1.
@@ -116,30 +164,38 @@ class ClinicalDataset:
         Returns:
             Integers, shape (n_codes, n_codes).
         """
+        kind = "next" if next_only else "union"
+        self._sound(f"{kind}_offsets", f"{kind}_columns", f"{kind}_counts")
+        offsets, columns, counts = self._csr(next_only)
+        return sparse.csr_array((counts, columns, _narrow(offsets)), shape=(self.n_codes, self.n_codes))
+
+    def _csr(self, next_only: bool) -> tuple[Int64, Int32, Int32]:
         c = self.columns
-        offsets, columns, data = (
-            (c.next_offsets, c.next_columns, c.next_counts)
-            if next_only
-            else (c.union_offsets, c.union_columns, c.union_counts)
-        )
-        size = len(self.vocabulary)
-        return sparse.csr_array((data, columns, narrow(offsets)), shape=(size, size))
+        if next_only:
+            return c.next_offsets, c.next_columns, c.next_counts
+        return c.union_offsets, c.union_columns, c.union_counts
+
+    def _count_rows(self, rows: Int64, next_only: bool) -> Int32:
+        """Dense rows of `counts`, of which no others are read."""
+        self._sound("next_offsets" if next_only else "union_offsets")
+        offsets, columns, counts = self._csr(next_only)
+        dense = np.zeros((len(rows), self.n_codes), dtype=np.int32)
+        for place, row in enumerate(rows):
+            entries = slice(*offsets[row : row + 2])
+            if self._integrity is not None:
+                self._integrity.require_rows(columns[entries], counts[entries])
+            dense[place, columns[entries]] = counts[entries]
+        return dense
 
     @cached_property
     def base_rates(self) -> Float:
         """Share of transitions whose next visit has each code, shape (n_codes,)."""
-        return self._marginal(next_only=True)
-
-    def _marginal(self, next_only: bool) -> Float:
-        source = with_successor(self.columns.visit_offsets)
-        hits = self.visits[source + 1]
-        if not next_only:
-            hits = hits + self.visits[source]
-        return np.bincount(hits.indices, minlength=len(self.vocabulary)) / max(len(source), 1)
+        return self._sound("arrivals").arrivals / max(self.n_transitions, 1)
 
     @cached_property
     def _union_marginal(self) -> Float:
-        return self._marginal(next_only=False)
+        stayed = self.counts(next_only=True).diagonal()
+        return (self.denominators + self._sound("arrivals").arrivals - stayed) / max(self.n_transitions, 1)
 
     def transition(self, next_only: bool = False, shrink: float = 0.0) -> "sparse.csr_array[np.float64]":
         """Transition probabilities A_T (II-KEA eq. 1).
@@ -157,7 +213,7 @@ class ClinicalDataset:
         """
         counts = self.counts(next_only)
         rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
-        values = self._shrunk(counts.data, rows, counts.indices, next_only, shrink)
+        values = self.probabilities(counts.data, rows, counts.indices, next_only, shrink)
         if not next_only:
             values[rows == counts.indices] = 1.0
         return sparse.csr_array((values, counts.indices, counts.indptr), shape=counts.shape)
@@ -165,13 +221,13 @@ class ClinicalDataset:
     def transition_rows(self, keys: Iterable[str], next_only: bool = False, shrink: float = 0.0) -> Float:
         """Dense rows of A_T, shape (n_keys, n_codes), unseen pairs included; see `transition`."""
         rows = np.array([self.vocabulary.column(key) for key in keys], dtype=np.int64)
-        counts = self.counts(next_only)[rows].toarray()
-        values = self._shrunk(counts, rows[:, None], slice(None), next_only, shrink)
+        counts = self._count_rows(rows, next_only)
+        values = self.probabilities(counts, rows[:, None], slice(None), next_only, shrink)
         if not next_only:
             values[np.arange(len(rows)), rows] = (self.denominators[rows] > 0).astype(float)
         return values
 
-    def _shrunk(
+    def probabilities(
         self,
         counts: npt.NDArray[np.int32],
         rows: Int64,
@@ -179,38 +235,50 @@ class ClinicalDataset:
         next_only: bool,
         shrink: float,
     ) -> Float:
+        """Entries of A_T from those of `counts`, see `transition`.
+
+        Args:
+            counts: any of them.
+            rows: the row of each, of a shape that broadcasts to that of `counts`.
+            columns: the column of each, likewise, or a slice.
+            next_only: see `counts`.
+            shrink: see `transition`.
+
+        Raises:
+            InputError: `shrink` is negative or not finite.
+        """
         if not 0 <= shrink < np.inf:
             raise InputError("shrink", "a finite number of visits, 0 or more")
         weights = np.asarray(self.denominators[rows] + shrink, dtype=np.float64)
         if not shrink:
             return np.asarray(counts / np.maximum(weights, 1.0), dtype=np.float64)
         marginal = self.base_rates if next_only else self._union_marginal
-        return np.asarray((counts + shrink * marginal[columns]) / weights, dtype=np.float64)
+        values = np.asarray(counts + shrink * marginal[columns], dtype=np.float64)
+        values /= weights
+        return values
 
     @cached_property
     def diagnoses(self) -> "sparse.csc_array[np.bool_]":
         """A_D[p,a] = whether patient p ever had a (eq. 3), shape (n_patients, n_codes)."""
-        c = self.columns
+        c = self._sound("diagnosis_offsets")
+        if self._integrity is not None:
+            self._integrity.require_diagnoses(slice(0, len(c.diagnosis_patients)))
         ones = np.ones(len(c.diagnosis_patients), dtype=np.bool_)
-        shape = (self.n_patients, len(self.vocabulary))
-        pattern = (ones, c.diagnosis_patients, narrow(c.diagnosis_offsets))
-        return sparse.csc_array(pattern, shape=shape)
+        pattern = (ones, c.diagnosis_patients, _narrow(c.diagnosis_offsets))
+        return sparse.csc_array(pattern, shape=(self.n_patients, self.n_codes))
 
-    @cached_property
-    def _repeats(self) -> tuple[Int64, Int64]:
-        c = self.columns
-        patient = np.repeat(np.arange(self.n_patients), np.diff(c.visit_offsets))
-        pair = c.codes * np.int64(self.n_patients) + np.repeat(patient, np.diff(c.code_offsets))
-        # Sorted by code and patient, as the diagnoses are.
-        _, times = np.unique(pair, return_counts=True)
-        later = np.diff(c.visit_offsets)[c.diagnosis_patients] - 1 - c.diagnosis_visits
-        return times.astype(np.int64) - 1, later.astype(np.int64)
+    def _entries(self, column: int) -> slice:
+        """Where a code's diagnoses lie, once they are known to be sound."""
+        entries = slice(*map(int, self._sound("diagnosis_offsets").diagnosis_offsets[column : column + 2]))
+        if self._integrity is not None:
+            self._integrity.require_diagnoses(entries)
+        return entries
 
-    def repeats(self, key: str | None = None) -> tuple[Int64, Int64]:
+    def repeats(self, key: str) -> tuple[Int32, Int32]:
         """How often a code came back to each patient who had it and came again.
 
         Args:
-            key: vocabulary key; None for every code, one after the other.
+            key: vocabulary key.
 
         Returns:
             Visits after the first one with the code: how many have it again, and how many there are, each of
@@ -219,18 +287,39 @@ class ClinicalDataset:
         Raises:
             InputError: the key is not in the vocabulary.
         """
-        again, later = self._repeats
-        if key is not None:
-            column = self.vocabulary.column(key)
-            entries = slice(*self.columns.diagnosis_offsets[column : column + 2])
-            again, later = again[entries], later[entries]
-        return again[later > 0], later[later > 0]
+        again, later = (np.concatenate(pieces) for pieces in zip(*self._repeats(key), strict=True))
+        return again, later
+
+    def repeat_totals(self, key: str) -> tuple[int, int]:
+        """The sums of `repeats`, without arrays as long as the number of patients.
+
+        Raises:
+            InputError: the key is not in the vocabulary.
+        """
+        totals = np.array([[again.sum(), later.sum()] for again, later in self._repeats(key)])
+        n_again, n_later = totals.sum(axis=0).tolist()
+        return n_again, n_later
+
+    def _repeats(self, key: str) -> Iterator[tuple[Int32, Int32]]:
+        """`repeats` in pieces, at least one."""
+        entries, c = self._entries(self.vocabulary.column(key)), self._sound("visit_offsets")
+        for begin in range(entries.start, max(entries.stop, entries.start + 1), BLOCK):
+            piece = slice(begin, min(begin + BLOCK, entries.stop))
+            patients = c.diagnosis_patients[piece]
+            visits = c.visit_offsets[1:][patients] - c.visit_offsets[patients]
+            later = visits.astype(np.int32) - 1 - c.diagnosis_visits[piece]
+            yield c.diagnosis_repeats[piece][later > 0], later[later > 0]
 
     @cached_property
     def repeat_rate(self) -> float:
         """Share of visits after a first diagnosis that have the code again, over all codes."""
-        again, later = self.repeats()
-        return float(again.sum() / max(later.sum(), 1))
+        c, visit, later = self._sound("onsets_per_visit"), 0, 0
+        for visits in self._visits_per_patient():
+            end = visit + int(visits.sum())
+            to_come = np.repeat(np.cumsum(visits), visits) - 1 - np.arange(end - visit)
+            later += int(to_come @ c.onsets_per_visit[visit:end].astype(np.int64))
+            visit = end
+        return (len(c.codes) - len(c.diagnosis_patients)) / max(later, 1)
 
     @cached_property
     def slots(self) -> int | None:
@@ -239,30 +328,50 @@ class ClinicalDataset:
         A limit shows where more than half of the visits with a code have the same, largest number of them.
         There a patient's number of codes counts the slots, and a disease takes the place of another.
         """
-        lengths = np.diff(self.columns.code_offsets)
-        filled = lengths[lengths > 0]
-        limit = int(filled.max(initial=0))
-        return limit if limit and np.mean(filled == limit) > 0.5 else None
+        offsets = self._sound("code_offsets").code_offsets
+        visits = np.zeros(self.n_codes + 1, dtype=np.int64)
+        for block in blocks(self.n_visits):
+            lengths = np.diff(offsets[block.start : block.stop + 1])
+            visits += np.bincount(np.minimum(lengths, self.n_codes), minlength=len(visits))
+        visits[0] = 0
+        limit = int(np.flatnonzero(visits).max(initial=0))
+        return limit if visits[limit] > 0.5 * visits.sum() else None
 
-    @cached_property
-    def _onsets_per_visit(self) -> Int64:
-        c = self.columns
-        first = c.visit_offsets[c.diagnosis_patients] + c.diagnosis_visits
-        return np.bincount(first, minlength=self.n_visits)
-
-    def matrix(self, nodes: Iterable[str]) -> DiagnosisMatrix:
+    def matrix(self, nodes: Iterable[str], kernels: Kernels | None = None) -> DiagnosisMatrix:
         """The columns of A_D for some diseases, with when each began.
+
+        Args:
+            nodes: vocabulary keys.
+            kernels: which implementation counts; compiled where there is one unless told.
 
         Raises:
             InputError: a key is unknown or given twice, or there is none.
         """
         names = tuple(nodes)
-        if len(set(names)) != len(names) or not names:
-            raise InputError("nodes", "one or more diseases, each once")
-        c = self.columns
-        first = np.full((self.n_patients, len(names)), -1, dtype=np.int32)
-        for place, key in enumerate(names):
-            column = self.vocabulary.column(key)
-            entries = slice(c.diagnosis_offsets[column], c.diagnosis_offsets[column + 1])
-            first[c.diagnosis_patients[entries], place] = c.diagnosis_visits[entries]
-        return DiagnosisMatrix(names, first, np.asarray(c.visit_offsets), self._onsets_per_visit, self.slots)
+        columns = [self.vocabulary.column(key) for key in names]
+        return DiagnosisMatrix.of(
+            names,
+            map(self._first_diagnoses, columns),
+            np.asarray(self.columns.visit_offsets),
+            self.columns.onsets_per_visit,
+            slots=self.slots,
+            out_of_graph=self._independent_log_likelihood(columns),
+            kernels=kernels,
+        )
+
+    def _first_diagnoses(self, column: int) -> FirstDiagnoses:
+        entries, c = self._entries(column), self._sound("visit_offsets", "onsets_per_visit")
+        return FirstDiagnoses(c.diagnosis_patients[entries], c.diagnosis_visits[entries])
+
+    def _independent_log_likelihood(self, left_out: list[int]) -> float:
+        """Of every code but some, as if each came to patients by its own share alone, nats."""
+        with_code = np.delete(np.diff(self.columns.diagnosis_offsets), left_out)
+        n = max(self.n_patients, 1)
+        shares = (with_code / n, 1.0 - with_code / n)
+        return float(n * sum(special.xlogy(share, share).sum() for share in shares))
+
+
+def _narrow(offsets: Int64) -> "Int32 | Int64":
+    """Offsets as int32 where they fit: beside wider ones, scipy copies int32 indices."""
+    fits = not len(offsets) or int(offsets[-1]) <= np.iinfo(np.int32).max
+    return offsets.astype(np.int32) if fits else offsets

@@ -6,12 +6,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tools.causal import noisy_or, scores
+from tools.causal import noisy_or, scores, tables
 from tools.causal.dag import CausalGraph
+from tools.causal.jit import Kernels
 from tools.causal.matrix import DiagnosisMatrix
 from tools.causal.profile import strength_intervals
 from tools.causal.proportion import wilson
-from tools.causal.tables import Batch, Rows, batches, family_table
+from tools.causal.tables import Batch, Family
 
 Float = npt.NDArray[np.float64]
 
@@ -60,43 +61,52 @@ def onsets(
     Raises:
         InputError: a node has too many direct causes to count, or is not a column.
     """
-    n_strata = matrix.lagged.strata.size
-    tables = {node: (_table(matrix, node, graph.parents(node)), n_strata) for node in nodes}
+    n_strata = matrix.lagged.groups.size
+    counted = {node: (_table(matrix, node, graph.parents(node)), n_strata) for node in nodes}
     return {
         node: onset
-        for batch in batches(tables)
-        for node, onset in _fit(batch, graph, history, stratum).items()
+        for batch in tables.batches(counted)
+        for node, onset in _fit(batch, graph, history, stratum, matrix.kernels).items()
     }
 
 
 def _table(matrix: DiagnosisMatrix, node: str, parents: tuple[str, ...]) -> Float:
     """Counts of onset over the visits at risk, with the pseudo-visits, by the cells of `noisy_or.design`."""
-    columns = scores.parent_columns(matrix, parents)
-    history, new, burden, strata = matrix.lagged
-    column = matrix.column(node)
-    at_risk = ~history[:, column]
-    rows = Rows(new[at_risk, column], history[at_risk][:, columns], burden[at_risk], strata.size)
-    table = family_table(rows, tuple(range(len(parents))))
+    table = _onset_table(matrix, node, parents)
+    n_strata = matrix.lagged.groups.size
     totals = table.sum(axis=0)
     rate = (totals[1] + 0.5) / (totals.sum() + 1.0)
-    pseudo = PSEUDO_VISITS / strata.size * np.array([1.0 - rate, rate])
-    by_stratum = table.reshape(strata.size, 2 ** len(parents), 2)
+    pseudo = PSEUDO_VISITS / n_strata * np.array([1.0 - rate, rate])
+    by_stratum = table.reshape(n_strata, 2 ** len(parents), 2)
     by_stratum[:, [0, *(2**i for i in range(len(parents)))]] += pseudo
     return table
 
 
-def _fit(batch: Batch, graph: CausalGraph, history: frozenset[str], stratum: int) -> dict[str, Onset]:
-    effects, tables, n_strata = batch
-    fitted = noisy_or.fit(tables, n_strata)
+def _onset_table(matrix: DiagnosisMatrix, node: str, parents: tuple[str, ...]) -> Float:
+    lagged, causes = matrix.lagged, [matrix.column(parent) for parent in scores.few(parents)]
+    column, history = matrix.column(node), lagged.history.bits
+    at_risk = ~history[column] & lagged.taken
+    data = lagged.history._replace(bits=np.vstack([lagged.new.bits[column], history[causes], at_risk]))
+    parents_and_risk = tuple(range(1, len(causes) + 2))
+    counts = tables.table(data, Family(0, parents_and_risk, (lagged.groups,)))
+    by_risk = counts.reshape(lagged.groups.size, 2, -1, 2)
+    return by_risk[:, 1].reshape(-1, 2).astype(np.float64)
+
+
+def _fit(
+    batch: Batch, graph: CausalGraph, history: frozenset[str], stratum: int, kernels: Kernels
+) -> dict[str, Onset]:
+    effects, counts, n_strata = batch
+    fitted = noisy_or.fit(counts, n_strata, kernels=kernels)
     parameters = np.hstack([fitted.leak, fitted.theta])
     acting = np.array([[p in history for p in graph.parents(effect)] for effect in effects], dtype=np.float64)
     base = np.zeros_like(parameters)
     base[:, stratum] = 1.0
     total = base.copy()
     total[:, n_strata:] = acting
-    covariance = _covariance(parameters, tables, noisy_or.design(n_strata, fitted.theta.shape[1]))
+    covariance = _covariance(parameters, counts, noisy_or.design(n_strata, fitted.theta.shape[1]))
     totals, bases = (_estimates(parameters, covariance, sums) for sums in (total, base))
-    thetas = np.stack([fitted.theta, *strength_intervals(fitted, tables)], axis=-1)
+    thetas = np.stack([fitted.theta, *strength_intervals(fitted, counts, kernels=kernels)], axis=-1)
     causes = (
         {p: Estimate(*row) for p, row in zip(graph.parents(e), rows, strict=True) if p in history}
         for e, rows in zip(effects, noisy_or.strength(thetas).tolist(), strict=True)
@@ -105,19 +115,19 @@ def _fit(batch: Batch, graph: CausalGraph, history: frozenset[str], stratum: int
     return {effect: Onset(whole, leak, acts) for effect, whole, leak, acts in parts}
 
 
-def _covariance(parameters: Float, tables: Float, cells: Float) -> Float:
+def _covariance(parameters: Float, counts: Float, cells: Float) -> Float:
     """Inverse of the expected information, shape (n, m, m).
 
     I = sum_c n_c d_c d_c' / (exp(eta_c) - 1), d_c the row of the design. A parameter at its bound 0 counts as
     free: it may be larger, and what it would take from the others widens their intervals.
     """
     eta = np.maximum(parameters @ cells.T, noisy_or.FLOOR)
-    weights = tables.sum(axis=-1) / np.expm1(eta)
+    weights = counts.sum(axis=-1) / np.expm1(eta)
     information = np.einsum("nc,ci,cj->nij", weights, cells, cells, optimize=True)
     size = cells.shape[1]
     nothing_held = np.zeros(parameters.shape, dtype=np.bool_)
     columns = [
-        noisy_or.solve(information, nothing_held, np.tile(unit, (len(tables), 1))) for unit in np.eye(size)
+        noisy_or.solve(information, nothing_held, np.tile(unit, (len(counts), 1))) for unit in np.eye(size)
     ]
     return np.stack(columns, axis=-1)
 

@@ -10,7 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from tools.causal import noisy_or
+from tools.causal import counting, noisy_or
+from tools.causal.constraints import UNCONSTRAINED, Constraints
+from tools.causal.dag import CausalGraph, Edge
+from tools.causal.jit import Kernels
 from tools.causal.matrix import DiagnosisMatrix
 
 Float = npt.NDArray[np.float64]
@@ -81,12 +84,12 @@ def later_than(matrix: DiagnosisMatrix, node: str) -> tuple[str, ...]:
 
 
 def _time_evidence(matrix: DiagnosisMatrix) -> TimeEvidence:
-    lagged = matrix.lagged
+    counts = _onset_counts(matrix)
     # b new at t+1 with a in the history up to t: a strictly first.
-    first = (lagged.history.T.astype(np.float64) @ lagged.new).astype(np.int64)
+    first = counts.events.sum(axis=0)
     fewer, both = np.minimum(first, first.T), first + first.T
     p_value = np.minimum(1.0, 2.0 * special.bdtr(fewer, both, 0.5))
-    onset = onset_gains(matrix)
+    onset = _gains(counts, matrix.kernels)
     return TimeEvidence(first, p_value, onset - onset.T)
 
 
@@ -100,31 +103,93 @@ def onset_gains(matrix: DiagnosisMatrix) -> Float:
     Returns:
         gain[a, b] = log-likelihood with a minus without, nats, >= 0, shape (n_nodes, n_nodes).
     """
-    size = len(matrix.nodes)
-    if not len(matrix.lagged.burden):
-        return np.zeros((size, size))
-    tables = _onset_tables(matrix)
-    n_strata = tables.shape[2] // 2
-    alone = tables.reshape(size, size, n_strata, 2, 2).sum(axis=3)
-    paired = noisy_or.fit(tables.reshape(size * size, 2 * n_strata, 2), n_strata).log_likelihood
-    empty = noisy_or.fit(alone[0], n_strata).log_likelihood
-    gains = np.maximum(paired.reshape(size, size) - empty, 0.0)
+    return _gains(_onset_counts(matrix), matrix.kernels)
+
+
+class _OnsetCounts(NamedTuple):
+    """Visits by stratum; of pairs (cause in the history, effect), shape (n_strata, n_nodes, n_nodes).
+
+    Attributes:
+        events: at which the effect is new at the next visit.
+        exposed: up to which the effect was not diagnosed.
+        all_events, all_at_risk: with the cause or without, shape (n_strata, n_nodes).
+    """
+
+    events: Int64
+    exposed: Int64
+    all_events: Int64
+    all_at_risk: Int64
+
+
+def _onset_counts(matrix: DiagnosisMatrix) -> _OnsetCounts:
+    lagged = matrix.lagged
+    # The visits themselves, behind the histories, count all that happens whatever came before.
+    before = lagged.history._replace(bits=np.vstack([lagged.history.bits, lagged.taken]))
+    events = counting.pair_counts(before, lagged.new, lagged.starts)
+    at_risk = counting.pair_counts(before, lagged.at_risk(), lagged.starts)
+    return _OnsetCounts(events[:, :-1], at_risk[:, :-1], events[:, -1], at_risk[:, -1])
+
+
+def _gains(counts: _OnsetCounts, kernels: Kernels) -> Float:
+    n_strata, size, _ = counts.events.shape
+    tables = np.empty((size, size, n_strata, 2, 2))
+    events, exposed = (np.moveaxis(some, 0, -1) for some in (counts.events, counts.exposed))
+    tables[..., 1, 1] = events
+    tables[..., 1, 0] = exposed - events
+    tables[..., 0, 1] = counts.all_events.T - events
+    tables[..., 0, 0] = (counts.all_at_risk - counts.all_events).T - (exposed - events)
+    alone = tables[0].sum(axis=2)
+    paired = noisy_or.fit(tables.reshape(size * size, 2 * n_strata, 2), n_strata, kernels=kernels)
+    empty = noisy_or.fit(alone, n_strata, kernels=kernels)
+    gains = np.maximum(paired.log_likelihood.reshape(size, size) - empty.log_likelihood, 0.0)
     np.fill_diagonal(gains, 0.0)
     return gains
 
 
-def _onset_tables(matrix: DiagnosisMatrix) -> Float:
-    """Counts by cause, effect, cell (stratum, cause) and onset, shape (k, k, 2 n_strata, 2)."""
-    history, new, burden, strata = matrix.lagged
-    size, n_strata = len(matrix.nodes), strata.size
-    tables = np.empty((size, size, n_strata, 2, 2))
-    for stratum in range(n_strata):
-        rows = burden == stratum
-        had, onset = history[rows].astype(np.float64), new[rows].astype(np.float64)
-        at_risk = 1.0 - had
-        exposed, events = had.T @ at_risk, had.T @ onset
-        tables[:, :, stratum, 1, 1] = events
-        tables[:, :, stratum, 1, 0] = exposed - events
-        tables[:, :, stratum, 0, 1] = onset.sum(axis=0) - events
-        tables[:, :, stratum, 0, 0] = at_risk.sum(axis=0) - onset.sum(axis=0) - exposed + events
-    return tables.reshape(size, size, 2 * n_strata, 2)
+class Oriented(NamedTuple):
+    """A graph none of whose edges runs against time, but for required ones.
+
+    Attributes:
+        graph: the result.
+        turned: edges that ran against time and were turned round, as they were, strongest evidence first.
+        dropped: edges that ran against time and could not be turned, as they were, likewise.
+    """
+
+    graph: CausalGraph
+    turned: tuple[Edge, ...]
+    dropped: tuple[Edge, ...]
+
+
+def orient(graph: CausalGraph, matrix: DiagnosisMatrix, constraints: Constraints = UNCONSTRAINED) -> Oriented:
+    """Turn round the edges that run against time (verdict `against`, see `Direction`).
+
+    They are all taken out and put back the other way, strongest evidence first. One stays out if the turned
+    edge would close a cycle, is forbidden, or is one direct cause too many. Required edges stay as they are.
+
+    Args:
+        graph: its nodes are columns of `matrix`.
+        matrix: the data.
+        constraints: what the graph may hold.
+
+    Raises:
+        InputError: a node that is not a column of `matrix`.
+    """
+    gain = time_evidence(matrix).lagged_gain
+    evidence = {
+        edge: float(gain[matrix.column(edge.cause), matrix.column(edge.effect)]) for edge in graph.edges
+    }
+    wrong = [e for e in graph.edges if evidence[e] <= -IDENTIFIED_NATS and e not in constraints.required]
+    turned, dropped = [], []
+    found = graph.edit(remove=wrong)
+    for edge in sorted(wrong, key=lambda edge: (evidence[edge], edge)):
+        cause, effect = edge.effect, edge.cause
+        if (
+            (cause, effect) in constraints.forbidden
+            or cause in found.descendants(effect)
+            or len(found.parents(effect)) >= constraints.max_parents
+        ):
+            dropped.append(edge)
+        else:
+            found = found.edit(add=[(cause, effect)])
+            turned.append(edge)
+    return Oriented(found, tuple(turned), tuple(dropped))

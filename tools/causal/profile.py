@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tools.causal import noisy_or
+from tools.causal.jit import Kernels
 from tools.causal.noisy_or import CEILING, NoisyOrFit
 
 Float = npt.NDArray[np.float64]
@@ -26,28 +27,46 @@ class _Ends(NamedTuple):
     """Ends that are looked for, one row each.
 
     Attributes:
-        cells: see `noisy_or.design`.
+        n_strata: number of leaks.
         counts: the family's table, shape (n, n_cells, 2).
         best: its maximum-likelihood parameters, shape (n, m).
         value: its log-likelihood, shape (n,).
         place: the parameter, shape (n,).
         bound: how far the parameter may go, 0 or CEILING, shape (n,).
+        kernels: see `jit.default_kernels`.
     """
 
-    cells: Float
+    n_strata: int
     counts: Float
     best: Float
     value: Float
     place: npt.NDArray[np.intp]
     bound: Float
+    kernels: Kernels | None
+
+    @property
+    def cells(self) -> Float:
+        return noisy_or.design(self.n_strata, self.best.shape[1] - self.n_strata)
+
+    def some(self, rows: npt.NDArray[np.intp]) -> "_Ends":
+        return self._replace(
+            counts=self.counts[rows],
+            best=self.best[rows],
+            value=self.value[rows],
+            place=self.place[rows],
+            bound=self.bound[rows],
+        )
 
 
-def strength_intervals(fitted: NoisyOrFit, tables: npt.ArrayLike) -> tuple[Float, Float]:
+def strength_intervals(
+    fitted: NoisyOrFit, tables: npt.ArrayLike, kernels: Kernels | None = None
+) -> tuple[Float, Float]:
     """95 % profile-likelihood interval of each parent's theta.
 
     Args:
         fitted: of these tables.
         tables: as given to `noisy_or.fit`.
+        kernels: see `jit.default_kernels`.
 
     Returns:
         Lower and upper ends, each of shape (n, n_parents). An end is 0 or CEILING where the data do not rule
@@ -56,12 +75,13 @@ def strength_intervals(fitted: NoisyOrFit, tables: npt.ArrayLike) -> tuple[Float
     n_strata, shape = fitted.leak.shape[1], fitted.theta.shape
     family, parent = (index.ravel() for index in np.indices(shape))
     ends = _Ends(
-        noisy_or.design(n_strata, shape[1]),
+        n_strata,
         np.asarray(tables, dtype=np.float64)[family],
         np.hstack([fitted.leak, fitted.theta])[family],
         fitted.log_likelihood[family],
         n_strata + parent,
         np.zeros(len(family)),
+        kernels,
     )
     found = (_find(ends), _find(ends._replace(bound=np.full(len(family), CEILING))))
     lower, upper = (end.reshape(shape) for end in found)
@@ -75,12 +95,12 @@ def _find(ends: _Ends) -> Float:
     theta = outside.copy()
     parameters, deviance, _ = _hold(ends, np.maximum(ends.best, LEAST_START), theta)
     pending = everyone[deviance > CHI2_95]
-    theta[pending] = _guess(_some(ends, pending))
+    theta[pending] = _guess(ends.some(pending))
     for _ in range(MAX_ROUNDS):
         if not len(pending):
             break
         here = _between(theta[pending], inside[pending], outside[pending])
-        parameters[pending], deviance, slope = _hold(_some(ends, pending), parameters[pending], here)
+        parameters[pending], deviance, slope = _hold(ends.some(pending), parameters[pending], here)
         is_in = deviance <= CHI2_95
         inside[pending[is_in]], outside[pending[~is_in]] = here[is_in], here[~is_in]
         far = np.abs(deviance - CHI2_95) > CLOSE
@@ -91,11 +111,6 @@ def _find(ends: _Ends) -> Float:
         theta[pending] = np.where(far, here + step, here)
         pending = pending[far]
     return theta
-
-
-def _some(ends: _Ends, rows: npt.NDArray[np.intp]) -> _Ends:
-    cells, counts, best, value, place, bound = ends
-    return _Ends(cells, counts[rows], best[rows], value[rows], place[rows], bound[rows])
 
 
 def _between(theta: Float, inside: Float, outside: Float) -> Float:
@@ -113,9 +128,8 @@ def _hold(ends: _Ends, start: Float, theta: Float) -> tuple[Float, Float, Float]
     rows = np.arange(len(theta))
     fixed = np.zeros(start.shape, dtype=np.bool_)
     fixed[rows, ends.place] = True
-    parameters, value = noisy_or.maximise(
-        np.where(fixed, theta[:, None], start), ends.counts, ends.cells, fixed
-    )
+    start = np.where(fixed, theta[:, None], start)
+    parameters, value = noisy_or.maximise(start, ends.counts, ends.n_strata, fixed, kernels=ends.kernels)
     gradient, _ = noisy_or.derivatives(parameters, ends.counts, ends.cells)
     return parameters, np.maximum(2.0 * (ends.value - value), 0.0), gradient[rows, ends.place]
 

@@ -4,78 +4,122 @@ Every score is a sum over families, and a family's score is a function of its co
 batches of families are scored in one call.
 """
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from tools.causal import noisy_or
+from tools.causal import tables
+from tools.causal.cell_scores import CELL_SCORES
+from tools.causal.counting import Columns, FamilyCounts
 from tools.causal.dag import CausalGraph
-from tools.causal.matrix import DiagnosisMatrix
+from tools.causal.jit import Kernels
+from tools.causal.matrix import N_FOLDS, DiagnosisMatrix
+from tools.causal.models import MODELS, ModelName, bic, held_out
 from tools.causal.orientation import later_than
-from tools.causal.tables import Rows, candidate_tables, family_table
+from tools.causal.strata import Groups
+from tools.causal.tables import MAX_PARENTS, Family
 from tools.safety.errors import InputError
 
 Float = npt.NDArray[np.float64]
-FamilyScore = Callable[[Float, int, int], Float]
+Int64 = npt.NDArray[np.int64]
+ScoreName = Literal["noisy_or_bic", "logistic_bic", "heldout", "auto", "bic", "aic", "bdeu", "k2", "loglik"]
 
-MAX_PARENTS = 10
+FoldModel = ModelName | Literal["auto"]
+
+_MODEL_OF: dict[str, FoldModel] = {
+    "noisy_or_bic": "noisy_or",
+    "logistic_bic": "logistic",
+    "heldout": "noisy_or",
+    "auto": "auto",
+}
 
 
-class Score(NamedTuple):
+@dataclass(frozen=True)
+class Score:
     """A score by name.
+
+    `noisy_or_bic` and `logistic_bic` are the BIC of a leaky noisy-OR and of a logistic model, whose intercept
+    differs by stratum of burden: n_strata + n_parents parameters a family. `heldout` is the log-likelihood of
+    four folds of patients, each under the model fitted to the others. `auto` takes for each family the
+    noisy-OR or the table, whichever predicts the folds better, at its BIC. The others are scores of
+    conditional probability tables, see `cell_scores`. By `loglik` no edge can ever lose.
 
     Attributes:
         name: as in the field.
-        stratified: whether families are counted by burden stratum.
-        families: (tables of shape (n, n_cells, 2), n_strata, n_patients) -> nats, shape (n,).
+        by_burden: count families apart by stratum of burden; by default all but the table scores do.
+        ess: equivalent sample size of `bdeu`, patients.
+        model: of `heldout`, by default the noisy-OR; `auto` is the better of that and the table.
     """
 
-    name: str
-    stratified: bool
-    families: FamilyScore
+    name: ScoreName = "noisy_or_bic"
+    by_burden: bool | None = None
+    ess: float = 1.0
+    model: FoldModel | None = None
+
+    def __post_init__(self) -> None:
+        if self.name not in get_args(ScoreName):
+            raise InputError("method", f"one of {', '.join(get_args(ScoreName))}")
+        if not 0 < self.ess < np.inf:
+            raise InputError("ess", "a finite number of patients, more than 0")
+
+    @property
+    def stratified(self) -> bool:
+        """Whether families are counted apart by burden."""
+        return not self.of_tables if self.by_burden is None else self.by_burden
+
+    @property
+    def of_tables(self) -> bool:
+        """Whether it is a score of conditional probability tables, see `cell_scores`."""
+        return self.name in CELL_SCORES
+
+    @property
+    def by_cells(self) -> bool:
+        """Whether the value of a cell depends on how many cells its family has."""
+        return self.name == "bdeu"
+
+    @property
+    def by_fold(self) -> bool:
+        """Whether families are counted apart by fold."""
+        return self.name in {"heldout", "auto"}
+
+    @property
+    def rests_on(self) -> FoldModel:
+        """The model of a family."""
+        return self.model or _MODEL_OF.get(self.name, "table")
+
+    @property
+    def held_out(self) -> "Score":
+        """Log-likelihood of patients held out, by this score's model: what scores may be compared by."""
+        return Score("heldout", by_burden=self.stratified, model=self.rests_on)
 
 
-def _saturated(tables: Float, _n_strata: int, _n_patients: int) -> Float:
-    totals = tables.sum(axis=-1, keepdims=True)
-    share = np.divide(tables, totals, out=np.ones_like(tables), where=tables > 0)
-    return np.asarray(np.sum(tables * np.log(share), axis=(1, 2)))
+DEFAULT = Score()
+SCORES: tuple[ScoreName, ...] = get_args(ScoreName)
+Method = ScoreName | Score
 
 
-def _bic(tables: Float, n_strata: int, n_patients: int) -> Float:
-    free_parameters = tables.shape[1]
-    penalty = 0.5 * float(np.log(n_patients)) * free_parameters
-    return np.asarray(_saturated(tables, n_strata, n_patients) - penalty)
-
-
-def _noisy_or_bic(tables: Float, n_strata: int, n_patients: int) -> Float:
-    free_parameters = n_strata + int(np.log2(tables.shape[1] // n_strata))
-    fitted = noisy_or.fit(tables, n_strata).log_likelihood
-    return fitted - 0.5 * float(np.log(n_patients)) * free_parameters
-
-
-SCORES = {
-    "loglik": Score("loglik", False, _saturated),
-    "bic": Score("bic", False, _bic),
-    "noisy_or_bic": Score("noisy_or_bic", True, _noisy_or_bic),
-}
-DEFAULT_SCORE = "noisy_or_bic"
-
-
-def score_named(name: str) -> Score:
-    """The score of that name.
+def named(method: Method) -> Score:
+    """The score of that name, with its defaults.
 
     Raises:
         InputError: there is none.
     """
-    if name not in SCORES:
-        raise InputError("method", f"one of {', '.join(SCORES)}")
-    return SCORES[name]
+    return method if isinstance(method, Score) else Score(method)
 
 
-def rows(matrix: DiagnosisMatrix, node: str, stratified: bool, left_out: Iterable[str] = ()) -> Rows:
-    """One row a patient: whether they ever had `node`, what else they had, and their burden.
+class Wanted(NamedTuple):
+    """A family by columns of a matrix; the parents sorted."""
+
+    effect: int
+    parents: Columns
+
+
+def burden(matrix: DiagnosisMatrix, node: str, left_out: Iterable[str] = ()) -> Groups:
+    """Groups of patients of like burden, for the study of one disease.
 
     `node` itself and the diseases that time puts after it are left out of the burden. These depend on the
     matrix alone and not on a graph, so that scores stay sums over families.
@@ -83,75 +127,187 @@ def rows(matrix: DiagnosisMatrix, node: str, stratified: bool, left_out: Iterabl
     Args:
         matrix: the data.
         node: the effect.
-        stratified: by burden; else one stratum.
         left_out: diseases to leave out of the burden as well.
     """
-    outcome = matrix.values[:, matrix.column(node)].astype(bool)
-    if not stratified:
-        return Rows(outcome, matrix.values, np.zeros(len(outcome), dtype=np.int8), 1)
-    stratum = matrix.burden_without([node, *later_than(matrix, node), *left_out])
-    return Rows(outcome, matrix.values, stratum, int(stratum.max(initial=0)) + 1)
+    return matrix.burden_without([node, *later_than(matrix, node), *left_out])
 
 
-def local_score(matrix: DiagnosisMatrix, node: str, parents: tuple[str, ...], method: str) -> float:
-    """Score of one family, nats; kept with the matrix."""
-    score, columns = score_named(method), parent_columns(matrix, parents)
-
-    def compute() -> float:
-        observed = rows(matrix, node, score.stratified)
-        table = family_table(observed, columns)[None]
-        return float(score.families(table, observed.n_strata, matrix.n_patients)[0])
-
-    return matrix.memory.recall(("family", node, parents, method), compute)
+def family(matrix: DiagnosisMatrix, wanted: Wanted, score: Score) -> Family:
+    """What has to be counted to score a family."""
+    groups = (burden(matrix, matrix.nodes[wanted.effect]),) if score.stratified else ()
+    return Family(wanted.effect, wanted.parents, (*groups, matrix.folds) if score.by_fold else groups)
 
 
-def addition_scores(
-    matrix: DiagnosisMatrix,
-    node: str,
-    parents: tuple[str, ...],
-    candidates: tuple[int, ...],
-    method: str,
-) -> Float:
-    """Score of the family with each of some columns added to its parents, nats, shape (n_candidates,).
-
-    Kept with the matrix: do not write into it.
-    """
-    score, columns = score_named(method), parent_columns(matrix, parents)
-
-    def compute() -> Float:
-        observed = rows(matrix, node, score.stratified)
-        added = np.array(candidates, dtype=np.intp)
-        tables = candidate_tables(observed, matrix.entries, columns, added)
-        return score.families(tables, observed.n_strata, matrix.n_patients)
-
-    return matrix.memory.recall(("additions", node, parents, candidates, method), compute)
-
-
-def parent_columns(matrix: DiagnosisMatrix, parents: tuple[str, ...]) -> tuple[int, ...]:
-    """Columns of the direct causes of one disease.
+def columns(matrix: DiagnosisMatrix, effect: str, parents: Iterable[str]) -> Wanted:
+    """A family by columns.
 
     Raises:
-        InputError: more than 10 of them, or one that is not a column.
+        InputError: more than 10 direct causes, or one that is not a column.
     """
-    if len(parents) > MAX_PARENTS:
+    return Wanted(matrix.column(effect), tuple(sorted(map(matrix.column, few(parents)))))
+
+
+def few(parents: Iterable[str]) -> tuple[str, ...]:
+    """Some direct causes, if they are not too many to count by.
+
+    Raises:
+        InputError: more than 10.
+    """
+    found = tuple(parents)
+    if len(found) > MAX_PARENTS:
         raise InputError("graph", f"a disease has more than {MAX_PARENTS} direct causes; remove some")
-    return tuple(matrix.column(parent) for parent in parents)
+    return found
 
 
-def total_score(graph: CausalGraph, matrix: DiagnosisMatrix, method: str = DEFAULT_SCORE) -> float:
+def family_scores(matrix: DiagnosisMatrix, wanted: Sequence[Wanted], method: Method) -> Float:
+    """Score of each family, nats, counted anew; shape (n_families,)."""
+    score = named(method)
+    families = [family(matrix, one, score) for one in wanted]
+    return _scores_of(score, tables.count(matrix.packed, families), families, matrix)
+
+
+def _scores_of(
+    score: Score, counted: FamilyCounts, families: Sequence[Family], matrix: DiagnosisMatrix
+) -> Float:
+    if score.of_tables:
+        return _by_cell(score, counted, families, matrix.n_patients)
+    found = np.empty(len(families))
+    alike = defaultdict(list)
+    for place, one in enumerate(families):
+        alike[len(one.parents), one.n_groups].append(place)
+    for places in alike.values():
+        stacked = np.concatenate([families[place].trim(counted.family(place)[None]) for place in places])
+        found[places] = _by_table(score, stacked, families[places[0]], matrix)
+    return found
+
+
+def local_scores(matrix: DiagnosisMatrix, wanted: Sequence[Wanted], method: Method) -> Float:
+    """As `family_scores`; scores and counts are kept with the matrix, so that scores share the counts."""
+    score = named(method)
+
+    def compute(missing: list[Wanted]) -> list[float]:
+        families = [family(matrix, one, score) for one in missing]
+        kept = matrix.memory.recall_all(
+            [("counts", one, score.stratified, score.by_fold) for one in missing],
+            lambda places: tables.count(matrix.packed, [families[place] for place in places]).each(),
+        )
+        found = _scores_of(score, FamilyCounts.joined(kept), families, matrix)
+        return [float(value) for value in found]
+
+    keys = [(score, one) for one in wanted]
+    return np.array(
+        matrix.memory.recall_all(keys, lambda places: compute([wanted[place] for place in places]))
+    )
+
+
+class NeighbourScores(NamedTuple):
+    """Scores of a family and of those with one parent fewer or more, nats.
+
+    Attributes:
+        own: of the family.
+        fewer: without each parent, shape (n_parents,).
+        more: with each candidate as one more parent, shape (n_candidates,).
+    """
+
+    own: float
+    fewer: Float
+    more: Float
+
+
+def neighbour_scores(
+    matrix: DiagnosisMatrix, wanted: Wanted, candidates: Columns, method: Method
+) -> NeighbourScores:
+    """Score a family and its neighbours from one count. Kept with the matrix: do not write into it."""
+    score = named(method)
+
+    def compute() -> NeighbourScores:
+        own = family(matrix, wanted, score)
+        counted = tables.neighbours(matrix.packed, own, candidates)
+        if score.of_tables:
+            return _neighbours_by_cell(score, counted, matrix.n_patients)
+        smaller, larger = wanted.parents[1:], (*wanted.parents, -1)
+        return NeighbourScores(
+            _by_table(score, counted.own[None], own, matrix).item(),
+            _by_table(score, counted.fewer, own._replace(parents=smaller), matrix),
+            _by_table(score, counted.more, own._replace(parents=larger), matrix),
+        )
+
+    return matrix.memory.recall((score, wanted, candidates), compute)
+
+
+def _neighbours_by_cell(score: Score, counted: tables.Neighbours, n_patients: int) -> NeighbourScores:
+    """All cells at once."""
+    rule, (own, fewer, more), n = CELL_SCORES[score.name], counted, len(counted.own)
+    cells = np.concatenate([own, fewer.reshape(-1, 2), more.reshape(-1, 2)])
+    ends = n, n + fewer.size // 2
+    per_cell = np.repeat((n, n // 2, 2 * n), (n, fewer.size // 2, more.size // 2)) if score.by_cells else n
+    values, charge = rule.value(cells, per_cell, score.ess), rule.charge(n_patients) * n
+    return NeighbourScores(
+        float(values[: ends[0]].sum()) - charge,
+        values[ends[0] : ends[1]].reshape(fewer.shape[:2]).sum(axis=1) - charge / 2,
+        values[ends[1] :].reshape(more.shape[:2]).sum(axis=1) - charge * 2,
+    )
+
+
+def _by_cell(score: Score, counted: FamilyCounts, families: Sequence[Family], n_patients: int) -> Float:
+    rule = CELL_SCORES[score.name]
+    n_cells = np.array([one.n_groups << len(one.parents) for one in families])
+    per_cell = np.repeat(n_cells, np.diff(counted.starts) // 2) if score.by_cells else 1
+    values = rule.value(counted.counts.reshape(-1, 2), per_cell, score.ess)
+    return np.asarray(np.add.reduceat(values, counted.starts[:-1] // 2) - rule.charge(n_patients) * n_cells)
+
+
+def _by_table(score: Score, counts: Int64, shape: Family, matrix: DiagnosisMatrix) -> Float:
+    """Scores of tables of one shape, (n, n_cells, 2); folds, where there are any, are the slowest groups."""
+    if not len(counts):
+        return np.empty(0)
+    n_cells = shape.n_groups << len(shape.parents)
+    if score.of_tables:
+        rule = CELL_SCORES[score.name]
+        values = rule.value(counts, n_cells, score.ess)
+        return np.asarray(values.sum(axis=1) - rule.charge(matrix.n_patients) * n_cells)
+    observed, n_patients, kernels = counts.astype(np.float64), matrix.n_patients, matrix.kernels
+    if score.by_fold:
+        return _by_fold(score, observed, shape.n_groups // N_FOLDS, n_patients, kernels)
+    return bic(MODELS[score.rests_on], observed, shape.n_groups, n_patients, kernels)  # type: ignore[index]
+
+
+def _by_fold(score: Score, counts: Float, n_strata: int, n_patients: int, kernels: Kernels) -> Float:
+    by_fold = counts.reshape(len(counts), N_FOLDS, -1, 2)
+    if score.rests_on != "auto":
+        return held_out(MODELS[score.rests_on], by_fold, n_strata, kernels)
+    models = MODELS["noisy_or"], MODELS["table"]
+    promise = [held_out(model, by_fold, n_strata, kernels) for model in models]
+    if score.name == "heldout":
+        return np.maximum(*promise)
+    values = [bic(model, by_fold.sum(axis=1), n_strata, n_patients, kernels) for model in models]
+    return np.where(promise[0] >= promise[1], *values)
+
+
+def total_score(graph: CausalGraph, matrix: DiagnosisMatrix, method: Method = DEFAULT) -> float:
     """Sum of the family scores over the nodes of a graph, nats.
 
     Raises:
         InputError: unknown method, a node that is not a column, or a family too large to count.
     """
-    return sum(local_score(matrix, node, graph.parents(node), method) for node in graph.nodes)
+    return float(local_scores(matrix, graph_families(graph, matrix), method).sum())
+
+
+def graph_families(graph: CausalGraph, matrix: DiagnosisMatrix) -> list[Wanted]:
+    """The families of a graph, in the order of its nodes.
+
+    Raises:
+        InputError: a node that is not a column, or a family too large to count.
+    """
+    return [columns(matrix, node, graph.parents(node)) for node in graph.nodes]
 
 
 def log_likelihood(graph: CausalGraph, matrix: DiagnosisMatrix) -> float:
     """Log-likelihood of the diagnosis matrix under a causal graph (II-KEA eq. 5).
 
     l = sum_p sum_a log P(X_pa | X_p,Pa(a)), with P the empirical conditional probability table.
-    Adding an edge can never lower it: use it to report, and a penalised score to accept.
+    Adding an edge can never lower it: use it to report, and a penalised score to accept. The codes outside
+    the graph add a constant, see `DiagnosisMatrix.out_of_graph`.
 
     Args:
         graph: acyclic, its nodes are columns of `matrix`.
@@ -164,26 +320,3 @@ def log_likelihood(graph: CausalGraph, matrix: DiagnosisMatrix) -> float:
         InputError: a node of the graph is not a column, or has more than 10 parents.
     """
     return total_score(graph, matrix, "loglik")
-
-
-def bic(graph: CausalGraph, matrix: DiagnosisMatrix) -> float:
-    """Bayesian information criterion on the scale of the log-likelihood (Schwarz 1978); higher is better.
-
-    BIC = l - log(n_patients) / 2 * sum_a 2^|Pa(a)|, with l as in `log_likelihood`: pgmpy's definition.
-
-    Raises:
-        InputError: as `log_likelihood`.
-    """
-    return total_score(graph, matrix, "bic")
-
-
-def noisy_or_bic(graph: CausalGraph, matrix: DiagnosisMatrix) -> float:
-    """BIC of leaky noisy-OR families whose leak differs by burden stratum.
-
-    P(X_a = 0 | s, Pa) = exp(-(leak_as + sum_c theta_ca x_c)), with n_strata + |Pa(a)| parameters a family.
-    The strata (see `rows`) absorb that people with many diseases have all of them.
-
-    Raises:
-        InputError: as `log_likelihood`.
-    """
-    return total_score(graph, matrix, "noisy_or_bic")

@@ -1,60 +1,121 @@
-"""Grouped counts of one effect by its causes and a stratum, counted by their cell."""
+"""Count tables of families: an effect by its direct causes, apart for each group of rows.
 
-from collections.abc import Iterator, Mapping
+A table has the shape (n_groups * 2**n_parents, 2): row g * 2**n_parents + sum_i x_i 2**i is group g with
+parents x, column 1 the rows in which the effect is there.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from tools.causal import counting
+from tools.causal.counting import Columns, FamilyCounts, Packed
+from tools.causal.strata import Groups
+
+Int64 = npt.NDArray[np.int64]
 Float = npt.NDArray[np.float64]
-Entries = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
+
+MAX_PARENTS = 10
 
 
-class Rows(NamedTuple):
-    """The observations of one effect.
+class Family(NamedTuple):
+    """An effect with its causes, columns of packed data.
 
     Attributes:
-        outcome: shape (n,), whether the effect is there.
-        causes: shape (n, k), 0 or 1.
-        stratum: shape (n,), 0 .. n_strata - 1.
-        n_strata: number of strata.
-    """
-
-    outcome: npt.NDArray[np.bool_]
-    causes: npt.NDArray[np.bool_ | np.uint8]
-    stratum: npt.NDArray[np.int8]
-    n_strata: int
-
-
-def family_table(rows: Rows, parents: tuple[int, ...]) -> Float:
-    """Counts by cell and outcome, shape (n_strata * 2**n_parents, 2); cells as in `noisy_or.design`."""
-    n_cells = rows.n_strata * 2 ** len(parents)
-    return np.bincount(_cells(rows, parents), minlength=2 * n_cells).reshape(n_cells, 2).astype(np.float64)
-
-
-def candidate_tables(
-    rows: Rows, entries: Entries, parents: tuple[int, ...], candidates: npt.NDArray[np.intp]
-) -> Float:
-    """The tables of `parents` plus each candidate column, shape (k, n_strata * 2**(n_parents+1), 2).
-
-    The added column is the highest bit of the parents. One pass over the ones of the matrix counts them all.
-
-    Args:
-        rows: the observations.
-        entries: row and column of every one in `rows.causes`.
+        effect: column.
         parents: columns.
-        candidates: columns, shape (k,).
+        groups: partitions of the rows, counted apart; of several, the last varies slowest.
     """
-    n_patterns, size = 2 ** len(parents), rows.causes.shape[1]
-    cell = _cells(rows, parents)
-    n_cells = 2 * rows.n_strata * n_patterns
-    totals = np.bincount(cell, minlength=n_cells)
-    row, column = entries
-    counts = np.bincount(cell[row] * size + column, minlength=n_cells * size)
-    present = counts.reshape(n_cells, size)[:, candidates].T
-    shape = (len(candidates), rows.n_strata, n_patterns, 2)
-    both = np.stack([(totals - present).reshape(shape), present.reshape(shape)], axis=2)
-    return both.reshape(len(candidates), n_cells, 2).astype(np.float64)
+
+    effect: int
+    parents: Columns
+    groups: tuple[Groups, ...] = ()
+
+    @property
+    def n_groups(self) -> int:
+        """Number of groups in all."""
+        n_groups = 1
+        for group in self.groups:
+            n_groups *= group.size
+        return n_groups
+
+    def trim(self, counts: Int64, n_added: int = 0) -> Int64:
+        """Tables from counts by cell: without the groups that only the binary digits have room for.
+
+        Args:
+            counts: shape (n, 2**n_columns), of this family with `n_added` more parents.
+            n_added: see `counts`.
+
+        Returns:
+            Shape (n, n_groups * 2**n_parents, 2).
+        """
+        n_patterns = 2 << len(self.parents) + n_added
+        digits = [1 << len(group.digits) for group in reversed(self.groups)]
+        cells = counts.reshape(len(counts), *digits, n_patterns)
+        kept = cells[(slice(None), *(slice(group.size) for group in reversed(self.groups)))]
+        return kept.reshape(len(counts), self.n_groups << len(self.parents) + n_added, 2)
+
+
+class _Layout:
+    """Some data with the digits of all groups of some families as further columns."""
+
+    def __init__(self, data: Packed, families: Sequence[Family]) -> None:
+        self._places: dict[int, range] = {}
+        columns, end = [data.bits], len(data.bits)
+        for group in (group for family in families for group in family.groups):
+            if id(group) not in self._places:
+                self._places[id(group)] = range(end, end := end + len(group.digits))
+                columns.append(group.digits)
+        self.data = data if end == len(data.bits) else data._replace(bits=np.concatenate(columns))
+
+    def columns(self, family: Family) -> Columns:
+        digits = (place for group in family.groups for place in self._places[id(group)])
+        return (family.effect, *family.parents, *digits)
+
+
+def count(data: Packed, families: Sequence[Family]) -> FamilyCounts:
+    """Counts of many families by cell, in one go; `Family.trim` makes tables of them."""
+    layout = _Layout(data, families)
+    return counting.family_counts(layout.data, [layout.columns(family) for family in families])
+
+
+def table(data: Packed, family: Family) -> Int64:
+    """The table of one family, shape (n_cells, 2)."""
+    return np.asarray(family.trim(count(data, [family]).counts[None])[0])
+
+
+class Neighbours(NamedTuple):
+    """The table of a family, and of the families with one parent fewer or more.
+
+    Attributes:
+        own: shape (n_cells, 2).
+        fewer: without each parent, shape (n_parents, n_cells / 2, 2).
+        more: with each candidate as the last parent, shape (n_candidates, n_cells * 2, 2).
+    """
+
+    own: Int64
+    fewer: Int64
+    more: Int64
+
+
+def neighbours(data: Packed, family: Family, candidates: Columns) -> Neighbours:
+    """Count a family once: a lost parent is summed out, and a new one only splits the cells."""
+    layout, n_parents = _Layout(data, [family]), len(family.parents)
+    columns = layout.columns(family)
+    counted = counting.cell_counts(layout.data, columns)
+    own = family.trim(counted[None])[0]
+    fewer = np.empty((n_parents, len(own) // 2, 2), dtype=np.int64)
+    for place in range(n_parents):
+        own.reshape(-1, 2, 1 << place, 2).sum(axis=1, out=fewer[place].reshape(-1, 1 << place, 2))
+    n_patterns = 2 << n_parents
+    more = np.empty((len(candidates), len(counted) // n_patterns, 2, n_patterns), dtype=np.int64)
+    if candidates:
+        present = counting.addition_counts(layout.data, columns, candidates)
+        more[:, :, 1] = present.reshape(len(candidates), -1, n_patterns)
+        np.subtract(counted.reshape(-1, n_patterns), more[:, :, 1], out=more[:, :, 0])
+    return Neighbours(own, fewer, family.trim(more.reshape(len(more), 2 * len(counted)), n_added=1))
 
 
 class Batch(NamedTuple):
@@ -71,26 +132,18 @@ class Batch(NamedTuple):
     n_strata: int
 
 
-def batches(tables: Mapping[str, tuple[Float, int]]) -> Iterator[Batch]:
+def batches(tables: Mapping[str, tuple[npt.NDArray[np.number], int]]) -> Iterator[Batch]:
     """Families by their number of parents, fewest first, so that each batch is fitted in one call.
 
     Args:
-        tables: for each effect, its table (see `family_table`) and number of strata.
+        tables: for each effect, its table and number of strata.
     """
-    patterns = {effect: len(table) // n_strata for effect, (table, n_strata) in tables.items()}
+    patterns = {effect: len(counts) // n_strata for effect, (counts, n_strata) in tables.items()}
     for n_patterns in sorted(set(patterns.values())):
         effects = tuple(effect for effect in tables if patterns[effect] == n_patterns)
         n_strata = max(tables[effect][1] for effect in effects)
         stacked = np.zeros((len(effects), n_strata * n_patterns, 2))
         for place, effect in enumerate(effects):
-            table = tables[effect][0]
-            stacked[place, : len(table)] = table
+            counts = tables[effect][0]
+            stacked[place, : len(counts)] = counts
         yield Batch(effects, stacked, n_strata)
-
-
-def _cells(rows: Rows, parents: tuple[int, ...]) -> npt.NDArray[np.int64]:
-    """Cell of each row, the outcome as the lowest bit."""
-    cell = rows.stratum.astype(np.int64)
-    for parent in reversed(parents):
-        cell = 2 * cell + rows.causes[:, parent]
-    return 2 * cell + rows.outcome

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from tools.records.codes import has_shapes, is_well_spelled, normalise
-from tools.records.cohort import Clock, Cohort, Concept, IntArray, Vocabulary, offsets
+from tools.records.cohort import Clock, Cohort, ConceptColumns, IntArray, Vocabulary, offsets
 from tools.records.faults import counted
 from tools.records.names import name
 
@@ -33,7 +33,11 @@ class Numbering:
     def add(self, values: "pd.Series[str]") -> IntArray:
         """Numbers of the values, new ones where a value is new; shape (len(values),)."""
         at, distinct = pd.factorize(values)
-        return _array(self._numbers.setdefault(text, len(self._numbers)) for text in distinct)[at]
+        return self.add_distinct(distinct)[at]
+
+    def add_distinct(self, texts: Iterable[str]) -> IntArray:
+        """Numbers of some texts, new ones where a text is new."""
+        return _array(self._numbers.setdefault(text, len(self._numbers)) for text in texts)
 
     def find(self, values: "pd.Series[str]") -> IntArray:
         """Numbers of the values, -1 where a value has none; shape (len(values),)."""
@@ -46,6 +50,7 @@ class Concepts:
 
     def __init__(self) -> None:
         self._numbers: dict[tuple[str, str], int] = {}
+        self._spelled: dict[tuple[str, str], int] = {}
         self._displays: dict[int, str] = {}
 
     def add(self, system: str, spellings: "pd.Series[str]") -> IntArray:
@@ -56,30 +61,48 @@ class Concepts:
             spellings: with or without dot, shape (n,).
         """
         at, distinct = pd.factorize(spellings)
-        return _array(self._number(system, text) for text in distinct)[at]
+        return self.add_distinct(system, distinct)[at]
+
+    def add_distinct(self, system: str, spellings: Iterable[str]) -> IntArray:
+        """Numbers of some spellings, see `add`."""
+        return _array(self._number(system, text) for text in spellings)
 
     def show(self, numbers: IntArray, displays: "pd.Series[str]") -> None:
         """Remember the record's own names; where they differ for one concept, the first by alphabet."""
         pairs = pd.DataFrame({"number": numbers, "display": displays.to_numpy()}).drop_duplicates()
-        for number, display in zip(pairs["number"], pairs["display"], strict=True):
+        self.show_distinct(zip(pairs["number"], pairs["display"], strict=True))
+
+    def show_distinct(self, pairs: Iterable[tuple[int, str]]) -> None:
+        """Remember names of numbers, see `show`."""
+        for number, display in pairs:
             if display and number != UNKNOWN:
                 self._displays[number] = min(display, self._displays.get(number, display))
 
     def vocabulary(self) -> tuple[Vocabulary, IntArray]:
         """The vocabulary, and the column of each number."""
-        concepts = []
-        for (system, code), number in self._numbers.items():
-            display, source = name(system, code, self._displays.get(number))
-            concepts.append(Concept(system=system, code=code, display=display, named_by=source))
-        in_order = sorted(self._numbers, key=lambda pair: pair)
+        in_order = sorted(self._numbers.items())
         columns = np.empty(len(in_order), dtype=np.int64)
-        columns[[self._numbers[pair] for pair in in_order]] = np.arange(len(in_order))
-        return Vocabulary(concepts), columns
+        columns[[number for _, number in in_order]] = np.arange(len(in_order))
+        named = [name(*pair, self._displays.get(number)) for pair, number in in_order]
+        vocabulary = Vocabulary.of_columns(
+            ConceptColumns(
+                system=tuple(system for (system, _), _ in in_order),
+                code=tuple(code for (_, code), _ in in_order),
+                display=tuple(display for display, _ in named),
+                named_by=tuple(source for _, source in named),
+            )
+        )
+        return vocabulary, columns
 
     def _number(self, system: str, spelling: str) -> int:
-        if not is_well_spelled(system, spelling):
-            return UNKNOWN
-        return self._numbers.setdefault((system, normalise(system, spelling)), len(self._numbers))
+        known = self._spelled.get((system, spelling))
+        if known is not None:
+            return known
+        number = UNKNOWN
+        if is_well_spelled(system, spelling):
+            number = self._numbers.setdefault((system, normalise(system, spelling)), len(self._numbers))
+        self._spelled[system, spelling] = number
+        return number
 
 
 class Visits(NamedTuple):
@@ -157,7 +180,7 @@ def assemble(
     vocabulary, columns = concepts.vocabulary()
     visit, column = entries
     width = max(len(vocabulary), 1)
-    pairs = np.unique(visit_place[visit] * width + columns[column])
+    pairs = distinct(visit_place[visit] * width + columns[column])
     codes_per_visit = np.bincount(pairs // width, minlength=len(in_order))
     visits_per_patient = np.bincount(patient, minlength=len(ids))
     return Cohort(
@@ -169,12 +192,47 @@ def assemble(
         clock=clock,
         code_offsets=offsets(codes_per_visit),
         codes=pairs % width,
-        notices=(
-            *notices,
-            *_notice_of_empty(codes_per_visit),
-            *_notice_of_systems(vocabulary),
-            *_notice_of_no_transition(visits_per_patient),
-        ),
+        notices=(*notices, *notices_of(vocabulary, visits_per_patient, codes_per_visit)),
+    )
+
+
+def distinct(numbers: IntArray) -> IntArray:
+    """The numbers in order, each once; `numpy.unique` hashes them first, at ten times the cost."""
+    in_order: IntArray = np.sort(numbers)
+    first = np.r_[True, in_order[1:] != in_order[:-1]][: len(in_order)]
+    return np.asarray(in_order[first], dtype=np.int64)
+
+
+def grouped(patient: IntArray, key: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Distinct (patient, key) pairs in order, such as visits by their times.
+
+    Rows that lie beside each other with equal pairs, as they do in most records, are sorted as one.
+
+    Args:
+        patient: shape (n_rows,).
+        key: shape (n_rows,).
+
+    Returns:
+        The patient of each pair and its key, shape (n_pairs,), and the pair of each row, shape (n_rows,).
+    """
+    begins = np.r_[True, (patient[1:] != patient[:-1]) | (key[1:] != key[:-1])][: len(patient)]
+    p, k = patient[begins], key[begins]
+    in_order = np.lexsort((k, p))
+    p, k = p[in_order], k[in_order]
+    first = np.r_[True, (p[1:] != p[:-1]) | (k[1:] != k[:-1])][: len(p)]
+    pair = np.empty(len(p), dtype=np.int64)
+    pair[in_order] = np.cumsum(first) - 1
+    return p[first], k[first], pair[np.cumsum(begins) - 1]
+
+
+def notices_of(
+    vocabulary: Vocabulary, visits_per_patient: IntArray, codes_per_visit: IntArray
+) -> tuple[str, ...]:
+    """What a person should know of records: visits without codes, systems not known of, no transition."""
+    return (
+        *_notice_of_empty(codes_per_visit),
+        *_notice_of_systems(vocabulary),
+        *_notice_of_no_transition(visits_per_patient),
     )
 
 
@@ -187,7 +245,8 @@ def _notice_of_systems(vocabulary: Vocabulary) -> tuple[str, ...]:
     strange = [system for system in vocabulary.systems if not has_shapes(system)]
     if not strange:
         return ()
-    named = any(c.named_by == "record" for c in vocabulary.concepts if c.system in strange)
+    named_by = zip(vocabulary.columns.system, vocabulary.columns.named_by, strict=True)
+    named = any(source == "record" for system, source in named_by if system in strange)
     missing = "no names but the records' own" if named else "no names"
     listed = ", ".join(strange[:_SYSTEMS_SHOWN]) + (", ..." if len(strange) > _SYSTEMS_SHOWN else "")
     return (f"{missing} and no shape checks for system{'' if len(strange) == 1 else 's'} {listed}",)

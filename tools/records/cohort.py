@@ -7,7 +7,8 @@ A cohort keeps its entries as integer arrays, so that a million visits cost mega
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import Literal
+from itertools import pairwise
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +45,15 @@ class Concept(BaseModel):
         return dotted(self.system, self.code)
 
 
+class ConceptColumns(NamedTuple):
+    """Concepts as columns of equal length, see `Concept`."""
+
+    system: tuple[str, ...]
+    code: tuple[str, ...]
+    display: tuple[str, ...]
+    named_by: tuple[NameSource, ...]
+
+
 class Vocabulary:
     """The concepts of a data set in a fixed order; a concept's position is its column everywhere.
 
@@ -54,15 +64,44 @@ class Vocabulary:
     """
 
     def __init__(self, concepts: Iterable[Concept]) -> None:
-        self.concepts = tuple(sorted(concepts, key=lambda c: (c.system, c.code)))
-        shared = Counter(c.code for c in self.concepts)
-        self.keys = tuple(c.code if shared[c.code] == 1 else f"{c.system}:{c.code}" for c in self.concepts)
+        in_order = sorted(concepts, key=lambda c: (c.system, c.code))
+        self._fill(ConceptColumns(*(tuple(getattr(c, f) for c in in_order) for f in ConceptColumns._fields)))
+
+    @classmethod
+    def of_columns(cls, columns: ConceptColumns) -> "Vocabulary":
+        """The vocabulary of concepts given as columns, each of which becomes a `Concept` when asked for.
+
+        Raises:
+            InputError: the columns are not of one length, or not sorted by (system, code), each pair once.
+        """
+        pairs = list(zip(columns.system, columns.code, strict=False))
+        if any(len(column) != len(pairs) for column in columns) or any(a >= b for a, b in pairwise(pairs)):
+            raise InputError("vocabulary", "not in the order of systems and codes, each pair once")
+        made = cls.__new__(cls)
+        made._fill(columns)
+        return made
+
+    def _fill(self, columns: ConceptColumns) -> None:
+        self.columns = columns
+        shared = Counter(columns.code)
+        self.keys = tuple(
+            code if shared[code] == 1 else f"{system}:{code}"
+            for system, code in zip(columns.system, columns.code, strict=True)
+        )
         self._columns = {key: column for column, key in enumerate(self.keys)}
-        if len(self._columns) != len(self.concepts):
+        if len(self._columns) != len(self.keys):
             raise InputError("vocabulary", "a (system, code) pair stands in it twice; keep one")
 
+    @cached_property
+    def concepts(self) -> tuple[Concept, ...]:
+        """All concepts, in column order."""
+        return tuple(self._concept(column) for column in range(len(self)))
+
+    def _concept(self, column: int) -> Concept:
+        return Concept(**{name: values[column] for name, values in self.columns._asdict().items()})
+
     def __len__(self) -> int:
-        return len(self.concepts)
+        return len(self.keys)
 
     def __contains__(self, key: object) -> bool:
         return key in self._columns
@@ -70,7 +109,7 @@ class Vocabulary:
     @cached_property
     def systems(self) -> tuple[str, ...]:
         """The code systems in use, sorted."""
-        return tuple(sorted({c.system for c in self.concepts}))
+        return tuple(sorted(set(self.columns.system)))
 
     def column(self, key: str) -> int:
         """Column of a key.
@@ -85,7 +124,7 @@ class Vocabulary:
 
     def concept(self, key: str) -> Concept:
         """The concept behind a key."""
-        return self.concepts[self.column(key)]
+        return self._concept(self.column(key))
 
     def find(self, text: str, system: str | None = None) -> str | None:
         """The key that a spelling stands for (`401.9`, `4019`, `ICD9CM:401.9`), or None."""
@@ -195,8 +234,8 @@ class Cohort(BaseModel):
     def subset(self, rows: npt.ArrayLike) -> "Cohort":
         """The cohort of some patients, by row, with the same vocabulary (for splits)."""
         rows = np.sort(np.asarray(rows, dtype=np.int64))
-        visits = _ranges(self.visit_offsets, rows)
-        entries = _ranges(self.code_offsets, visits)
+        visits = ranges(self.visit_offsets, rows)
+        entries = ranges(self.code_offsets, visits)
         return self.model_copy(
             update={
                 "patient_ids": tuple(self.patient_ids[r] for r in rows),
@@ -213,7 +252,13 @@ def offsets(lengths: IntArray) -> IntArray:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
-def _ranges(offsets: IntArray, rows: IntArray) -> IntArray:
-    if not len(rows):
-        return np.empty(0, dtype=np.int64)
-    return np.concatenate([np.arange(offsets[r], offsets[r + 1]) for r in rows])
+def spans(starts: npt.NDArray[np.integer], lengths: npt.NDArray[np.integer]) -> IntArray:
+    """Consecutive numbers from each start, one run after the other, shape (sum(lengths),)."""
+    ends = np.cumsum(lengths, dtype=np.int64)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.arange(total, dtype=np.int64) + np.repeat(starts - (ends - lengths), lengths)
+
+
+def ranges(offsets: IntArray, rows: npt.NDArray[np.integer]) -> IntArray:
+    """The places of some runs: offsets[r] .. offsets[r+1] - 1 for each r of `rows`, joined."""
+    return spans(offsets[rows], offsets[rows + 1] - offsets[rows])

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from tools.records.build import UNKNOWN, Concepts, Numbering, Visits, assemble, stacked
+from tools.records.build import UNKNOWN, Concepts, Numbering, Visits, assemble, grouped, stacked
 from tools.records.codes import ICD9CM, ICD10CM, is_system, is_well_spelled, shape_rule, system_name
 from tools.records.cohort import Clock, Cohort, IntArray
 from tools.records.faults import Faults
@@ -20,16 +20,16 @@ from tools.safety.errors import InputError
 
 NAME = "csv"
 NEEDS = "a .csv or .csv.gz file with the columns patient, time, code and perhaps system, display"
-_COLUMNS = {
+COLUMNS = {
     "patient": ("patient", "patient_id", "subject_id", "person_id"),
     "time": ("time", "date", "datetime", "visit_time", "visit_date"),
     "code": ("code", "icd_code", "diagnosis_code"),
     "system": ("system", "code_system"),
     "display": ("display", "code_display"),
 }
-_REQUIRED = ("patient", "time", "code")
-_NO_SYSTEM = "not a system's name; give ICD9CM, ICD10CM or what the records call their system"
-_SAY_SYSTEM = "add a `system` column or give --system ICD9CM / ICD10CM"
+REQUIRED = ("patient", "time", "code")
+NO_SYSTEM = "not a system's name; give ICD9CM, ICD10CM or what the records call their system"
+SAY_SYSTEM = "add a `system` column or give --system ICD9CM / ICD10CM"
 _ORDER = re.compile(r"[+-]?[0-9]{1,15}")
 
 
@@ -38,7 +38,7 @@ def matches(path: Path) -> bool:
     if not is_table(path):
         return False
     header = set(Table(path, Faults()).header())
-    return all(header & set(_COLUMNS[column]) for column in _REQUIRED)
+    return all(header & set(COLUMNS[column]) for column in REQUIRED)
 
 
 def read(path: Path, system: str | None = None) -> Cohort:
@@ -57,8 +57,8 @@ def read(path: Path, system: str | None = None) -> Cohort:
     coding = _coding(table, system)
     patients, concepts, clock = Numbering(), Concepts(), None
     parts: list[tuple[IntArray, IntArray, IntArray]] = []
-    for chunk in table.chunks(_COLUMNS, required=set(_REQUIRED)):
-        for column in (*_REQUIRED, *(["system"] if coding.system is None else [])):
+    for chunk in table.chunks(COLUMNS, required=set(REQUIRED)):
+        for column in (*REQUIRED, *(["system"] if coding.system is None else [])):
             table.require(chunk, column)
         clock = clock or _clock(chunk["time"])
         numbers = _numbers(table, chunk, concepts, coding)
@@ -67,11 +67,16 @@ def read(path: Path, system: str | None = None) -> Cohort:
     if clock is None:
         raise InputError("records", "the file has no rows below its header")
     if not coding.is_clear:
-        raise InputError("code", f"every code fits both ICD-9-CM and ICD-10-CM; {_SAY_SYSTEM}")
+        raise InputError("code", f"every code fits both ICD-9-CM and ICD-10-CM; {SAY_SYSTEM}")
     patient, time, concept = (stacked(column) for column in zip(*parts, strict=True))
-    visits, visit = _visits(patient, time)
+    of, at, visit = grouped(patient, time)
     return assemble(
-        NAME, clock, patients=patients.texts, visits=visits, entries=(visit, concept), concepts=concepts
+        NAME,
+        clock,
+        patients=patients.texts,
+        visits=Visits(of, at, np.zeros_like(at)),
+        entries=(visit, concept),
+        concepts=concepts,
     )
 
 
@@ -90,14 +95,14 @@ class _Coding(NamedTuple):
 
 
 def _coding(table: Table, given: str | None) -> _Coding:
-    if set(table.header()) & set(_COLUMNS["system"]):
+    if set(table.header()) & set(COLUMNS["system"]):
         if given is not None:
             raise InputError("system", "the file has a system column of its own; leave this argument out")
         return _Coding(None)
     if given is None:
         return _told_by_shape(_rows_by_spelling(table))
     if not is_system(given):
-        raise InputError("system", _NO_SYSTEM)
+        raise InputError("system", NO_SYSTEM)
     return _Coding(system_name(given))
 
 
@@ -112,7 +117,7 @@ def _told_by_shape(rows: Mapping[str, int]) -> _Coding:
     fitting = {s: {text for text in rows if is_well_spelled(s, text)} for s in (ICD9CM, ICD10CM)}
     system = max(fitting, key=lambda s: sum(rows[text] for text in fitting[s]))
     fits_both = fitting[ICD9CM] == fitting[ICD10CM] == rows.keys()
-    step = f", the system taken since the file names none; mend it, or {_SAY_SYSTEM}"
+    step = f", the system taken since the file names none; mend it, or {SAY_SYSTEM}"
     return _Coding(system, is_clear=not (rows and fits_both), next_step=step)
 
 
@@ -120,7 +125,7 @@ def _rows_by_spelling(table: Table) -> dict[str, int]:
     # A table of its own, since the reading proper meets and notes the same faults again.
     scan = Table(table.path, Faults())
     rows: Counter[str] = Counter()
-    for chunk in scan.chunks({"code": _COLUMNS["code"]}, required={"code"}):
+    for chunk in scan.chunks({"code": COLUMNS["code"]}, required={"code"}):
         rows.update(chunk["code"])
     del rows[""]
     return rows
@@ -150,7 +155,7 @@ def _numbers(table: Table, chunk: pd.DataFrame, concepts: Concepts, coding: _Cod
     for text in systems.unique():
         in_system = (systems == text).to_numpy()
         if not is_system(text):
-            table.note(chunk.index[in_system & (text != "")], "system", _NO_SYSTEM)
+            table.note(chunk.index[in_system & (text != "")], "system", NO_SYSTEM)
             continue
         here = in_system & (chunk["code"] != "").to_numpy()
         named = system_name(text)
@@ -160,13 +165,3 @@ def _numbers(table: Table, chunk: pd.DataFrame, concepts: Concepts, coding: _Cod
     if "display" in chunk:
         concepts.show(numbers, chunk["display"])
     return numbers
-
-
-def _visits(patient: IntArray, time: IntArray) -> tuple[Visits, IntArray]:
-    """Distinct (patient, time) pairs as visits, and the visit of each row."""
-    in_order = np.lexsort((time, patient))
-    p, t = patient[in_order], time[in_order]
-    begins = np.r_[True, (p[1:] != p[:-1]) | (t[1:] != t[:-1])][: len(p)]
-    visit = np.empty(len(p), dtype=np.int64)
-    visit[in_order] = np.cumsum(begins) - 1
-    return Visits(p[begins], t[begins], np.zeros(int(begins.sum()), dtype=np.int64)), visit

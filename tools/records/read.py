@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from tools.records import diabetes130, long_csv, mimic3, mimic4
+from tools.records import diabetes130, long_csv, mimic3, mimic4, parquet
 from tools.records.cohort import Cohort
 from tools.safety.errors import InputError
 
@@ -17,11 +17,20 @@ class Format(NamedTuple):
     read: Callable[[Path], Cohort]
 
 
-FORMATS: dict[str, Format] = {
+class OpenFormat(NamedTuple):
+    """A format that may leave its code system to be said, as an argument of its `read`."""
+
+    needs: str
+    matches: Callable[[Path], bool]
+    read: Callable[[Path, str | None], Cohort]
+
+
+FORMATS: dict[str, Format | OpenFormat] = {
     mimic3.NAME: Format(mimic3.NEEDS, mimic3.matches, mimic3.read),
     mimic4.NAME: Format(mimic4.NEEDS, mimic4.matches, mimic4.read),
     diabetes130.NAME: Format(diabetes130.NEEDS, diabetes130.matches, diabetes130.read),
-    long_csv.NAME: Format(long_csv.NEEDS, long_csv.matches, long_csv.read),
+    long_csv.NAME: OpenFormat(long_csv.NEEDS, long_csv.matches, long_csv.read),
+    parquet.NAME: OpenFormat(parquet.NEEDS, parquet.matches, parquet.read),
 }
 
 
@@ -45,18 +54,20 @@ def read_cohort(path: str | Path, format: str | None = None, system: str | None 
     Args:
         path: a file or a folder.
         format: a name of `FORMATS`; told from the files when None.
-        system: the code system of a long CSV without a system column.
+        system: the code system of a long CSV, or of parquet files, without a system column.
 
     Raises:
         InputError: unknown path or format, or records that break rules; then `faults` lists the first
             places, and nothing is loaded.
     """
     name = sniff(path) if format is None else known_format(format)
-    if name == long_csv.NAME:
-        return long_csv.read(_existing(path), system)
+    chosen = FORMATS[name]
+    if isinstance(chosen, OpenFormat):
+        return chosen.read(_existing(path), system)
     if system is not None:
-        raise InputError("system", f"only {long_csv.NAME} takes it; {name} says it itself")
-    return FORMATS[name].read(_existing(path))
+        takers = " and ".join(name for name, format_ in FORMATS.items() if isinstance(format_, OpenFormat))
+        raise InputError("system", f"only {takers} take it; {name} says it itself")
+    return chosen.read(_existing(path))
 
 
 def known_format(text: str) -> str:

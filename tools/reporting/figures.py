@@ -14,7 +14,16 @@ from tools.causal.dag import CausalGraph, Edge
 from tools.reporting.layout import Box, Layout, Point, lay_out, layers
 from tools.reporting.result import Graph, GraphEdge, GraphNode, IterationScore
 from tools.reporting.templates import fill
-from tools.reporting.words import number, percent, percent_range, printable, time_counts, time_verdict
+from tools.reporting.words import (
+    identified,
+    number,
+    percent,
+    percent_range,
+    printable,
+    reversal,
+    share,
+    time_counts,
+)
 
 _LINE_HEIGHT = 17.0
 _PADDING = 10.0
@@ -61,8 +70,8 @@ class _Line(NamedTuple):
 def causal_graph(graph: Graph, ranks: Mapping[str, int] | None = None) -> str:
     """The causal graph as SVG, causes to the left of their effects.
 
-    Line width and number: strength. Dashed: time does not back the direction. Nodes without an edge are
-    counted, not drawn.
+    Line width and number: strength. Dashed: only the score's form tells the direction; dotted: nothing does.
+    Nodes without an edge are counted, not drawn.
 
     Args:
         graph: acyclic.
@@ -118,10 +127,12 @@ def _draw_edges(graph: Graph, layout: Layout) -> list[_DrawnEdge]:
 
 
 def edge_summary(edge: GraphEdge) -> str:
-    """Strength, gain and direction of an edge in one line."""
+    """Strength, confidence, gain and direction of an edge in one line."""
+    confidence = "" if edge.confidence is None else f"confidence {share(edge.confidence)}, "
     return (
-        f"strength {percent(edge.strength)} (95% interval {percent_range(edge.interval)}), "
-        f"gain {number(edge.gain)} nats; time {time_verdict(edge.direction)}: {time_counts(edge.direction)}"
+        f"strength {percent(edge.strength)} (95% interval {percent_range(edge.interval)}), {confidence}"
+        f"gain {number(edge.gain)} nats, {number(edge.held_out_gain)} on patients held out; direction "
+        f"{identified(edge.identified_by)}: {time_counts(edge.direction)}; {reversal(edge.reversal)}"
     )
 
 

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 StopReason = Literal["unchanged", "limit", "seen", "budget"]
+IdentifiedBy = Literal["time", "score", "nothing"]
 Interval = tuple[float, float]
 
 
@@ -95,8 +96,14 @@ class GraphEdge(_Frozen):
     Attributes:
         strength: lambda of the leaky noisy-OR: chance that the cause alone brings the effect.
         interval: 95 % interval of the strength, given the graph (the same patients chose the edge).
+        confidence: share of bootstrap resamples of the patients from which the search finds the edge; None
+            where none were drawn. Not the probability that the edge is true.
         gain: what the accepted score loses without the edge, nats.
-        direction: evidence for its direction.
+        held_out_gain: what the log-likelihood of patients held out loses without the edge, nats.
+        reversal: what turning the edge round would change the accepted score by, nats; None where it cannot
+            be turned.
+        identified_by: what tells this direction from the other: time, only the form of the score, or nothing.
+        direction: evidence of time for its direction.
         evidence: ids of passages with a finding for it.
     """
 
@@ -104,24 +111,65 @@ class GraphEdge(_Frozen):
     effect: str
     strength: float = Field(ge=0, le=1)
     interval: Interval
+    confidence: float | None = Field(default=None, ge=0, le=1)
     gain: float
+    held_out_gain: float
+    reversal: float | None = None
+    identified_by: IdentifiedBy
     direction: Direction
     evidence: tuple[str, ...] = ()
 
 
+class GraphScores(_Frozen):
+    """How well a graph fits the records, and what its numbers rest on.
+
+    Attributes:
+        method: name of the score that graphs are accepted by.
+        by_burden: whether it compares patients of like burden (number of codes) only.
+        ess: equivalent sample size, patients; only `bdeu` reads it.
+        gain_per_patient: accepted score over that of the graph without edges, nats a patient.
+        held_out_gain_per_patient: the same for the log-likelihood of patients held out.
+        log_likelihood: of the paper's eq. 5, summed over the patients and the graph's diseases, nats.
+        out_of_graph: what the data set's other codes add to it, the same for every graph, nats.
+        n_patients: in the records.
+        resamples: of the patients, behind the confidence of each edge; 0 where there is none.
+    """
+
+    method: str
+    by_burden: bool
+    ess: float
+    gain_per_patient: float
+    held_out_gain_per_patient: float
+    log_likelihood: float
+    out_of_graph: float
+    n_patients: int
+    resamples: int = Field(ge=0)
+
+
 class Graph(_Frozen):
-    """The best accepted causal graph."""
+    """The best accepted causal graph; without scores where none was fitted."""
 
     nodes: tuple[GraphNode, ...] = ()
     edges: tuple[GraphEdge, ...] = ()
+    scores: GraphScores | None = None
 
 
 class IterationScore(_Frozen):
-    """One turn of the loop. `accepted_score` (higher is better) is what graphs are accepted by."""
+    """One turn of the loop.
+
+    Attributes:
+        accepted_score: what graphs are accepted by, nats; higher is better.
+        gain_per_patient: the same over that of the graph without edges, nats a patient.
+        held_out_gain_per_patient: likewise, in the log-likelihood of patients held out.
+        log_likelihood: of the paper's eq. 5; more edges never lower it.
+        change: share of the edges that changed since the turn before.
+    """
 
     iteration: int
     method: str
     accepted_score: float
+    gain_per_patient: float
+    held_out_gain_per_patient: float
     log_likelihood: float
     n_edges: int
     change: float | None = None
@@ -206,7 +254,7 @@ class DiagnosisResult(_Frozen):
         notices: what was changed, capped, refused or left out on the way.
         assumptions: what the estimate assumes and what would refute it.
         versions: of the application and the packages that shape the numbers.
-        seed: what models that take one were given.
+        seed: of the resamples, and what models that take one were given.
     """
 
     history: tuple[tuple[str, ...], ...]

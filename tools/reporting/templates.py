@@ -32,7 +32,10 @@ def _environment() -> jinja2.Environment:
         words.number,
         words.percent,
         words.percent_range,
-        words.time_verdict,
+        words.share,
+        words.identified,
+        words.reversal,
+        words.scored_by,
         words.time_counts,
     ):
         made.filters[word.__name__] = word

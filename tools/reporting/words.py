@@ -4,7 +4,7 @@ import math
 import re
 import unicodedata
 
-from tools.reporting.result import Direction, Interval, StopReason
+from tools.reporting.result import Direction, GraphScores, IdentifiedBy, Interval, StopReason
 from tools.safety.errors import InputError
 
 STOPPED: dict[StopReason | None, str] = {
@@ -15,17 +15,18 @@ STOPPED: dict[StopReason | None, str] = {
     None: "The loop did not run.",
 }
 
+IDENTIFIED: dict[IdentifiedBy, str] = {
+    "time": "by time",
+    "score": "only by the score's form",
+    "nothing": "not identified",
+}
+
 _TERMINAL_SEQUENCE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
     r"|(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"  # OSC: titles, links
     r"|\x1b[ -/]*[0-~]"
 )
 _DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_VERDICTS = {
-    "backs": "backs the direction",
-    "undecided": "does not settle it",
-    "against": "speaks against it",
-}
 
 
 def printable(text: str) -> str:
@@ -83,13 +84,31 @@ def p_value(value: float) -> str:
     return "p\u00a0<\u00a00.001" if value < 0.001 else f"p\u00a0=\u00a0{number(value, 3)}"
 
 
-def time_verdict(direction: Direction) -> str:
-    """What the order of events says about an edge, in a few words."""
-    return _VERDICTS[direction.verdict]
+def share(confidence: float | None) -> str:
+    """An edge's confidence as a percentage, or a dash where no resamples were drawn."""
+    return "\u2013" if confidence is None else percent(confidence)
+
+
+def identified(by: IdentifiedBy) -> str:
+    """What tells the direction of an edge, in a few words."""
+    return IDENTIFIED[by]
+
+
+def reversal(change: float | None) -> str:
+    """What turning an edge round would do to the accepted score."""
+    if change is None:
+        return "cannot be turned round"
+    return f"turned round: {number(change, signed=True)} nats"
+
+
+def scored_by(scores: GraphScores) -> str:
+    """The accepted score, such as `noisy_or_bic among patients of like burden`."""
+    size = f" ({number(scores.ess)} equivalent patients)" if scores.method == "bdeu" else ""
+    return f"{scores.method}{size}{' among patients of like burden' if scores.by_burden else ''}"
 
 
 def time_counts(direction: Direction) -> str:
-    """The numbers behind `time_verdict`: counts of patients, and what onset tells."""
+    """What the order of events says about an edge: counts of patients, and what onset tells."""
     return (
         f"cause first in {number(direction.cause_first, 0)}, effect first in "
         f"{number(direction.effect_first, 0)} ({p_value(direction.p_value)}); "

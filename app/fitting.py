@@ -1,0 +1,106 @@
+"""What `iikea records fit` and `iikea records merge` do."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app import console
+from tools.records.faults import counted
+from tools.safety.errors import InputError
+
+if TYPE_CHECKING:
+    from tools.causal.dataset import ClinicalDataset
+    from tools.causal.shards import Progress
+
+
+def fit(
+    path: Path,
+    store: Path,
+    format: str | None,  # noqa: A002
+    system: str | None,
+    workers: int,
+    as_json: bool,
+) -> None:
+    """Counts records into a store; a folder of parquet files shard by shard."""
+    from tools.records import parquet
+    from tools.records.read import known_format, sniff
+
+    name = sniff(path) if format is None else known_format(format)
+    if name == parquet.NAME and path.is_dir():
+        dataset = _fit_shards(path, store, system, workers)
+        _tell(dataset, store, dataset.notices, as_json)
+        return
+    if workers > 1:
+        raise InputError("workers", "more than one count the shards of a folder of parquet files only")
+    dataset, notices = _fit_cohort(path, store, name, system)
+    _tell(dataset, store, notices, as_json)
+
+
+def merge(stores: list[Path], store: Path, as_json: bool) -> None:
+    """Joins stores into one."""
+    from tools.causal.merge import merge as merge_stores
+
+    with console.busy("joining"):
+        dataset = merge_stores(stores, store)
+    _tell(dataset, store, dataset.notices, as_json)
+
+
+def _fit_cohort(
+    path: Path, store: Path, name: str, system: str | None
+) -> tuple["ClinicalDataset", tuple[str, ...]]:
+    from tools.causal.dataset import ClinicalDataset
+    from tools.records.read import read_cohort
+
+    with console.busy("reading records"):
+        cohort = read_cohort(path, name, system)
+    with console.busy("counting"):
+        dataset = ClinicalDataset.build(cohort)
+        dataset.save(store)
+    return dataset, cohort.notices
+
+
+def _fit_shards(path: Path, store: Path, system: str | None, workers: int) -> "ClinicalDataset":
+    from tools.causal.shards import fit_shards
+
+    if workers == 1:
+        with _bar() as progress:
+            return fit_shards(path, store, system, progress=progress)
+    from tools.causal.cluster import fit_on_cluster, local_client
+
+    with local_client(workers) as client, _bar() as progress:
+        return fit_on_cluster(path, store, client, system, progress)
+
+
+@contextmanager
+def _bar() -> "Iterator[Progress]":
+    """A bar on standard error while the block runs, where that is a terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("counting shards"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console.err, disable=not console.err.is_terminal, transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _tell(dataset: "ClinicalDataset", store: Path, notices: tuple[str, ...], as_json: bool) -> None:
+    summary: dict[str, Any] = {
+        "store": str(store),
+        "hash": dataset.hash,
+        "patients": dataset.n_patients,
+        "visits": dataset.n_visits,
+        "transitions": dataset.n_transitions,
+        "codes": dataset.n_codes,
+        "notices": list(notices),
+    }
+    if as_json:
+        console.print_json(summary)
+        return
+    console.out.print(
+        f"Fitted {counted(dataset.n_patients, 'patient')}, {counted(dataset.n_visits, 'visit')}, "
+        f"{counted(dataset.n_codes, 'code')}, {dataset.n_transitions:,} visits with a successor."
+    )
+    for notice in notices:
+        console.out.print(f"[yellow]notice[/] {console.plain(notice)}")
+    place = console.plain(str(store))
+    console.out.print(f"Store: {place}. Next: iikea predict --store {place} --history CODES")

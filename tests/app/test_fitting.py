@@ -1,0 +1,121 @@
+"""`iikea records fit` on parquet shards and `iikea records merge`."""
+
+from contextlib import contextmanager
+
+import pytest
+from distributed import Client, LocalCluster
+from rich.console import Console
+
+from app import console, fitting
+from tests.causal.cohorts import dataset
+from tests.causal.shard_files import write, write_shards
+from tools.causal.dataset import ClinicalDataset
+from tools.resources import DEMO_RECORDS
+
+SHARDS = [
+    [[{"4019"}, {"4280", "4019"}], [{"25000"}, {"25000"}]],
+    [[{"4019", "5856"}, {"5856"}, {"496"}]],
+    [[{"0389"}], [{"4019"}]],
+]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write_shards(tmp_path / "shards", SHARDS)
+
+
+def test_shards_are_recognised_counted_and_told(iikea, folder, tmp_path):
+    ended = iikea("records", "fit", folder, "--store", tmp_path / "s", "--json")
+    everyone = dataset([patient for shard in SHARDS for patient in shard])
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.json == {
+        "store": str(tmp_path / "s"),
+        "hash": everyone.hash,
+        "patients": 5,
+        "visits": 9,
+        "transitions": 4,
+        "codes": 6,
+        "notices": [],
+    }
+    assert "5 patients, 9 visits, 6 codes" in iikea("records", "fit", folder, "--store", tmp_path / "s").out
+    assert iikea("records", "check", folder, "--json").json["patients"] == 5
+
+
+@contextmanager
+def threads(n_workers):
+    """A cluster whose workers are threads, which start at once."""
+    with (
+        LocalCluster(
+            n_workers=n_workers, processes=False, protocol="tcp", host="127.0.0.1", dashboard_address=None
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def test_several_workers_give_the_same_store(iikea, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("tools.causal.cluster.local_client", threads)
+    alone = iikea("records", "fit", folder, "--store", tmp_path / "a", "--json").json
+    several = iikea("records", "fit", folder, "--store", tmp_path / "b", "--workers", 2, "--json").json
+    assert several["hash"] == alone["hash"]
+
+
+def test_joined_stores_equal_the_store_of_all_shards(iikea, folder, tmp_path):
+    whole = iikea("records", "fit", folder, "--store", tmp_path / "whole", "--json").json
+    stores = [tmp_path / f"site-{number}" for number in range(3)]
+    for shard, store in zip(sorted(folder.iterdir()), stores, strict=True):
+        assert iikea("records", "fit", shard, "--store", store).code == 0
+    joint = iikea("records", "merge", *stores, "--store", tmp_path / "joint", "--json").json
+    assert joint | {"store": whole["store"]} == whole
+    assert ClinicalDataset.open(tmp_path / "joint", verify=True).hash == whole["hash"]
+    told = iikea("records", "merge", stores[0], "--store", tmp_path / "one").out
+    assert "Next: iikea predict" in " ".join(told.split())
+
+
+def test_what_is_missing_in_the_records_is_said(iikea, tmp_path):
+    folder = write_shards(tmp_path / "shards", [[[{"4019"}]]])
+    ended = iikea("records", "fit", folder, "--store", tmp_path / "s")
+    assert "no patient has two visits" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--system", "ICD9CM"), "has a system column of its own"),
+        (("--format", "mimic3"), "mimic3 needs"),
+        (("--workers", "0"), "greater than or equal to 1"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused(iikea, folder, tmp_path, arguments, words):
+    ended = iikea("records", "fit", folder, "--store", tmp_path / "s", *arguments)
+    assert ended.code == 2
+    assert words in ended.err
+    assert not (tmp_path / "s").exists()
+
+
+def test_several_workers_are_for_shards(iikea, tmp_path):
+    ended = iikea("records", "fit", DEMO_RECORDS, "--store", tmp_path / "s", "--workers", 2, "--json")
+    assert ended.code == 2
+    assert ended.json["error"]["field"] == "workers"
+
+
+def test_faults_end_with_their_places_and_no_store(iikea, folder, tmp_path):
+    write(folder / "shard-01.parquet", [("p", 1, "Zaphod-Beeblebrox")])
+    ended = iikea("records", "fit", folder, "--store", tmp_path / "s", "--json")
+    assert ended.code == 2
+    assert ended.json["error"]["faults"][0]["column"] == "shard-01.parquet: code"
+    assert "Zaphod" not in ended.out + ended.err
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_store_that_is_none_is_not_joined(iikea, tmp_path):
+    ended = iikea("records", "merge", tmp_path / "nothing", "--store", tmp_path / "s", "--json")
+    assert ended.code == 2
+    assert ended.json["error"]["field"] == "store"
+
+
+def test_progress_is_drawn_on_a_terminal_only(folder, tmp_path, monkeypatch, capsys):
+    for drawn in (True, False):
+        monkeypatch.setattr(console, "err", Console(stderr=True, force_terminal=drawn))
+        fitting.fit(folder, tmp_path / "s", None, None, 1, as_json=True)
+        assert ("counting shards" in capsys.readouterr().err) is drawn

@@ -1,0 +1,119 @@
+"""What was known at each visit, and what is new at the next, as packed columns."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tools.causal import bits
+from tools.causal.bits import WORD, Words
+from tools.causal.counting import Packed
+from tools.causal.diagnoses import FirstDiagnoses
+from tools.causal.jit import Kernels
+from tools.causal.strata import MAX_LAGGED_STRATA, Groups, Strata
+from tools.records.cohort import offsets, spans
+
+Int8 = npt.NDArray[np.int8]
+Int32 = npt.NDArray[np.int32]
+Int64 = npt.NDArray[np.int64]
+
+
+class LaggedDesign(NamedTuple):
+    """One row a visit t that has a successor, ordered by stratum, each stratum beginning at a new word.
+
+    Attributes:
+        history: diagnosed at t or before, a column for each disease.
+        new: first diagnosed at t+1, likewise.
+        taken: which rows are visits, not padding, shape (n_words,).
+        starts: the words at which the strata begin, and the end, shape (n_strata + 1,).
+        strata: of the number of distinct codes up to t, or of visits up to t where that measures burden.
+        groups: the stratum of each row.
+    """
+
+    history: Packed
+    new: Packed
+    taken: Words
+    starts: Int64
+    strata: Strata
+    groups: Groups
+
+    @classmethod
+    def of(
+        cls,
+        diagnoses: Sequence[FirstDiagnoses],
+        visit_offsets: Int64,
+        onsets_per_visit: Int32,
+        *,
+        by_visits: bool,
+        kernels: Kernels,
+    ) -> "LaggedDesign":
+        """Lay the transitions out.
+
+        Args:
+            diagnoses: first ones of each disease.
+            visit_offsets: shape (n_patients + 1,), see `Columns`.
+            onsets_per_visit: shape (n_visits,), codes first diagnosed at each visit.
+            by_visits: burden counts visits, not codes.
+            kernels: which implementation counts.
+        """
+        begins = offsets(np.maximum(np.diff(visit_offsets) - 1, 0))
+        to_date = _visits_to_date(begins) if by_visits else _codes_to_date(visit_offsets, onsets_per_visit)
+        strata = Strata.over(to_date, MAX_LAGGED_STRATA)
+        stratum = strata.of(to_date)
+        place, starts = _places(stratum, strata.size)
+        n_rows = WORD * int(starts[-1])
+        history = bits.pack_rows((place[_followed(one, begins)] for one in diagnoses), n_rows)
+        new = bits.pack_rows((place[_before(one, begins)] for one in diagnoses), n_rows)
+        laid_out = np.zeros(n_rows, dtype=np.int8)
+        laid_out[place] = stratum
+        return cls(
+            Packed(history, n_rows, kernels),
+            Packed(new, n_rows, kernels),
+            bits.pack_rows([place], n_rows)[0],
+            starts,
+            strata,
+            Groups.of(laid_out, strata.size),
+        )
+
+    def at_risk(self) -> Packed:
+        """Visits up to which each disease was not diagnosed, a column for each."""
+        return self.history._replace(bits=~self.history.bits & self.taken)
+
+
+def _places(stratum: Int8, size: int) -> tuple[Int64, Int64]:
+    """Where each row is laid out, and the word at which each stratum begins."""
+    lengths = np.bincount(stratum, minlength=size)
+    starts = offsets(-(-lengths // WORD))
+    order = np.argsort(stratum, kind="stable")
+    place = np.empty(len(stratum), dtype=np.int64)
+    place[order] = np.arange(len(stratum)) + np.repeat(WORD * starts[:-1] - offsets(lengths)[:-1], lengths)
+    return place, starts
+
+
+def _followed(one: FirstDiagnoses, begins: Int64) -> Int64:
+    """Transitions with the disease in their history."""
+    ends = begins[1:][one.patients]
+    first = np.minimum(begins[:-1][one.patients] + one.visits, ends)
+    return spans(first, ends - first)
+
+
+def _before(one: FirstDiagnoses, begins: Int64) -> Int64:
+    """Transitions at whose next visit the disease is new."""
+    later = one.visits > 0
+    return np.asarray(begins[:-1][one.patients[later]] + one.visits[later] - 1, dtype=np.int64)
+
+
+def _visits_to_date(begins: Int64) -> Int64:
+    lengths = np.diff(begins)
+    return spans(np.ones_like(lengths), lengths)
+
+
+def _codes_to_date(visit_offsets: Int64, onsets_per_visit: Int32) -> Int64:
+    visits = np.diff(visit_offsets)
+    running = np.cumsum(onsets_per_visit, dtype=np.int64)
+    before = np.concatenate([[0], running])[visit_offsets[:-1]]
+    to_date = running - np.repeat(before, visits)
+    last = np.zeros(len(running), dtype=np.bool_)
+    last[visit_offsets[1:][visits > 0] - 1] = True
+    return np.asarray(to_date[~last], dtype=np.int64)
