@@ -65,9 +65,8 @@ class Interval(NamedTuple):
 def final_graph(store: Path, patient: Patient) -> CausalGraph:
     """The graph that the diagnosis run without a language model ends with."""
     history = [list(visit.codes) for visit in patient.visits[:-1]]
-    result = graph.invoke(DiagnosisInput(history=history), context=DiagnosisContext(store=str(store)))[
-        "result"
-    ]
+    context = DiagnosisContext(store=str(store), resamples=0)
+    result = graph.invoke(DiagnosisInput(history=history), context=context)["result"]
     edges = ((edge["cause"], edge["effect"]) for edge in result["graph"]["edges"])
     return CausalGraph((node["code"] for node in result["graph"]["nodes"]), edges)
 

@@ -1,0 +1,1 @@
+"""The parts of `benchmarks.causal_engine`, one module a group of goals."""
