@@ -45,7 +45,7 @@ def predict(asked: Asked, comment: str, settings: dict[str, Any], report: Path |
 def demo(out: Path, model: str, as_json: bool) -> None:
     """Predicts for a patient of the demo cohort who is left out of the fitted data set."""
     from tools import resources
-    from tools.causal.dataset import ClinicalDataset
+    from tools.dataset.clinical import ClinicalDataset
     from tools.records.read import read_cohort
 
     refuse_open_tracing()

@@ -8,7 +8,6 @@ from importlib.util import find_spec
 from typing import NamedTuple
 
 from tools import resources
-from tools.causal.jit import default_kernels
 from tools.safety.errors import IikeaError
 from tools.safety.tracing import refuse_open_tracing
 
@@ -32,9 +31,8 @@ def examine(model: str) -> list[Finding]:
         Finding("Python", True, platform.python_version()),
         *(
             _package(name)
-            for name in ("langgraph", "langchain-openai", "langchain-chroma", "numpy", "pandas")
+            for name in ("langgraph", "langchain-openai", "langchain-chroma", "numba", "numpy", "pandas")
         ),
-        _kernels(),
         _attempt("demo cohort", _demo_cohort, "pip install -e . -c constraints.txt, in a checkout"),
         _attempt("knowledge library", _library, "see the message"),
         _attempt("tracing", _tracing, "unset LANGSMITH_TRACING"),
@@ -52,12 +50,6 @@ def _package(name: str) -> Finding:
         return Finding(name, True, metadata.version(name))
     except metadata.PackageNotFoundError:
         return Finding(name, False, "not installed", _INSTALL_BASE)
-
-
-def _kernels() -> Finding:
-    if default_kernels() == "numba":
-        return Finding("kernels", True, f"compiled by numba {metadata.version('numba')}")
-    return Finding("kernels", False, "plain numpy, slower", _INSTALL_BASE, optional=True)
 
 
 def _extra(extra: str, module: str, what: str, without: str) -> Finding:

@@ -10,8 +10,8 @@ from tools.records.faults import counted
 from tools.safety.errors import InputError
 
 if TYPE_CHECKING:
-    from tools.causal.dataset import ClinicalDataset
-    from tools.causal.shards import Progress
+    from tools.dataset.clinical import ClinicalDataset
+    from tools.dataset.shards import Progress
 
 
 def fit(
@@ -39,7 +39,7 @@ def fit(
 
 def merge(stores: list[Path], store: Path, as_json: bool) -> None:
     """Joins stores into one."""
-    from tools.causal.merge import merge as merge_stores
+    from tools.dataset.merge import merge as merge_stores
 
     with console.busy("joining"):
         dataset = merge_stores(stores, store)
@@ -49,7 +49,7 @@ def merge(stores: list[Path], store: Path, as_json: bool) -> None:
 def _fit_cohort(
     path: Path, store: Path, name: str, system: str | None
 ) -> tuple["ClinicalDataset", tuple[str, ...]]:
-    from tools.causal.dataset import ClinicalDataset
+    from tools.dataset.clinical import ClinicalDataset
     from tools.records.read import read_cohort
 
     with console.busy("reading records"):
@@ -61,12 +61,12 @@ def _fit_cohort(
 
 
 def _fit_shards(path: Path, store: Path, system: str | None, workers: int) -> "ClinicalDataset":
-    from tools.causal.shards import fit_shards
+    from tools.dataset.shards import fit_shards
 
     if workers == 1:
         with _bar() as progress:
             return fit_shards(path, store, system, progress=progress)
-    from tools.causal.cluster import fit_on_cluster, local_client
+    from tools.dataset.cluster import fit_on_cluster, local_client
 
     with local_client(workers) as client, _bar() as progress:
         return fit_on_cluster(path, store, client, system, progress)

@@ -30,7 +30,7 @@ from graph.context import DiagnosisContext
 from graph.diagnosis import graph
 from graph.state import DiagnosisInput
 from tools.causal.dag import CausalGraph
-from tools.causal.dataset import ClinicalDataset
+from tools.dataset.clinical import ClinicalDataset
 from tools.records.cohort import Cohort, Patient
 from tools.records.read import read_cohort
 

@@ -10,7 +10,6 @@ from langchain_core.tools import InjectedToolArg, tool
 from pydantic import Field
 
 from tools import resources
-from tools.causal import candidates
 from tools.causal_tools import (
     Store,
     next_visit_risks,
@@ -19,6 +18,7 @@ from tools.causal_tools import (
     score_graph,
     search_graph,
 )
+from tools.prediction import candidates
 
 Mode = Literal["noisy_or", "any", "all", "top_k"]
 

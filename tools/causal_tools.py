@@ -10,13 +10,14 @@ from langchain_core.tools import InjectedToolArg, tool
 from pydantic import Field
 
 from tools import resources
-from tools.causal import edits, fitting, forecast, orientation, search, stability
+from tools.causal import edits, fitting, orientation, search, stability
 from tools.causal.constraints import Constraints
 from tools.causal.dag import CausalGraph
 from tools.causal.edits import Edit
 from tools.causal.fitting import EdgeFit
 from tools.causal.matrix import DiagnosisMatrix
 from tools.causal.scores import Score, ScoreName
+from tools.prediction import forecast
 
 Pair = Annotated[list[str], Field(min_length=2, max_length=2)]
 Edges = Annotated[list[Pair], Field(max_length=2_000, description="[cause, effect] pairs of codes")]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from tools.safety.errors import InputError
 
 if TYPE_CHECKING:
-    from tools.causal.dataset import ClinicalDataset
     from tools.causal.matrix import DiagnosisMatrix
+    from tools.dataset.clinical import ClinicalDataset
     from tools.knowledge.library import KnowledgeLibrary
 
 DATA = Path(__file__).parents[1] / "data"
@@ -33,14 +33,14 @@ def open_dataset(store: str = "") -> "ClinicalDataset":
 
 @lru_cache(maxsize=4)
 def _dataset(folder: Path, stamp: int) -> "ClinicalDataset":
-    from tools.causal.dataset import ClinicalDataset
+    from tools.dataset.clinical import ClinicalDataset
 
     return ClinicalDataset.open(folder)
 
 
 @lru_cache(maxsize=1)
 def _demo_dataset(records: Path) -> "ClinicalDataset":
-    from tools.causal.dataset import ClinicalDataset
+    from tools.dataset.clinical import ClinicalDataset
     from tools.records.read import read_cohort
 
     return ClinicalDataset.build(read_cohort(records))

@@ -17,8 +17,8 @@ from benchmarks.engine.alone import alone
 from benchmarks.engine.counting_peers import Sums
 from benchmarks.engine.measure import Goal, at_most, cpu_seconds, peak_bytes, ratio, resident_bytes, timed
 from benchmarks.engine.synthetic import Int64, Visits, dataset, draw, names, write_shards
-from tools.causal.dataset import ClinicalDataset
-from tools.causal.transitions import Transitions, count_transitions
+from tools.dataset.clinical import ClinicalDataset
+from tools.dataset.transitions import Transitions, count_transitions
 
 MB = 1e6
 
@@ -137,7 +137,7 @@ def added_memory(file: str, n_codes: int) -> float:
 
 
 def _candidates(visits: Visits, size: Size) -> list[Goal]:
-    from tools.causal.candidate_matrix import candidate_matrix
+    from tools.prediction.candidate_matrix import candidate_matrix
 
     data, keys = dataset(visits, size.codes), names(size.codes)
     many = [[keys[code] for code in visits.history(patient)] for patient in range(size.histories)]
@@ -185,7 +185,7 @@ def _a_million(size: Size) -> list[Goal]:
 
 def fit(shards: str, store: str) -> dict[str, object]:
     """Counts shards into a store, after a small fit that loads what is imported late."""
-    from tools.causal.shards import fit_shards
+    from tools.dataset.shards import fit_shards
 
     with tempfile.TemporaryDirectory() as folder:
         write_shards(Path(folder) / "small", 1, 10, 100)

@@ -13,8 +13,8 @@ from tools.causal import scores
 from tools.causal.dag import CausalGraph
 from tools.causal.edits import Edit, apply, edit_deltas, edit_gains
 from tools.causal.matrix import DiagnosisMatrix
-from tools.causal.memory import Memory
 from tools.causal.orientation import time_evidence
+from tools.numerics.memory import Memory
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.engine.alone import answer, started
 from benchmarks.engine.measure import Goal, at_most, resident_bytes
 from benchmarks.engine.synthetic import dataset, draw
-from tools.causal.dataset import ClinicalDataset
+from tools.dataset.clinical import ClinicalDataset
 
 MB = 1e6
 N_WORKERS = 8
@@ -56,8 +56,8 @@ def work(store: str, seed: int, n_histories: int) -> dict[str, float]:
         Growth of private memory in megabytes, and of that part of it that was written to: after candidates,
         rows of A_T and recurrences of some patients, and after a diagnosis matrix too.
     """
-    from tools.causal import counting_kernels  # noqa: F401 - imported before memory is looked at
-    from tools.causal.candidates import recurrence, select_candidates
+    from tools.numerics import counting_kernels  # noqa: F401 - imported before memory is looked at
+    from tools.prediction.candidates import recurrence, select_candidates
 
     before = _private()
     data = ClinicalDataset.open(store)

@@ -8,16 +8,17 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import parquet
 
-from tools.causal.dataset import ClinicalDataset
-from tools.causal.transitions import count_visits
-from tools.records.cohort import ConceptColumns, Vocabulary, offsets
+from tools.dataset.clinical import ClinicalDataset
+from tools.dataset.transitions import count_visits
+from tools.numerics.runs import offsets
+from tools.records.cohort import ConceptColumns, Vocabulary
 
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
 
 
 class Visits(NamedTuple):
-    """Visits as `tools.causal.columns.Columns` keeps them."""
+    """Visits as `tools.dataset.columns.Columns` keeps them."""
 
     visit_offsets: Int64
     code_offsets: Int64

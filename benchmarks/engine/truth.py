@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from tools.causal.dag import CausalGraph
 from tools.causal.diagnoses import FirstDiagnoses
-from tools.causal.jit import Kernels
 from tools.causal.matrix import DiagnosisMatrix
+from tools.numerics.jit import Kernels
 
 Float = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]

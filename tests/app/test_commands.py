@@ -37,7 +37,7 @@ def test_demo_predicts_and_writes_a_report(iikea, tmp_path):
 
 
 def test_the_demo_patient_is_left_out_of_the_fitted_data(iikea, tmp_path):
-    from tools.causal.dataset import ClinicalDataset
+    from tools.dataset.clinical import ClinicalDataset
     from tools.resources import open_dataset
 
     iikea("demo", "--out", tmp_path)
@@ -91,25 +91,14 @@ def test_records_that_are_not_there_are_said_to_be_missing(iikea, tmp_path):
     assert ended.json["error"]["kind"] == "InputError"
 
 
-@pytest.mark.parametrize(
-    ("kernels", "said", "ok"), [("numba", "compiled by numba", True), ("numpy", "plain numpy", False)]
-)
-def test_doctor_says_which_kernels_count(kernels, said, ok, iikea, monkeypatch):
-    monkeypatch.setattr("app.doctor.default_kernels", lambda: kernels)
-    ended = iikea("doctor", "--json")
-    found = {f["what"]: f for f in ended.json}
-    assert ended.code == 0
-    assert said in found["kernels"]["found"]
-    assert (found["kernels"]["ok"], bool(found["kernels"]["remedy"])) == (ok, not ok)
-    for extra, what in (("parquet", "Parquet records"), ("cluster", "fitting on a cluster")):
-        assert extra in found[what]["found"] + found[what]["remedy"]
-
-
 def test_doctor_finds_the_demo_ready_and_names_what_mends_the_rest(iikea, monkeypatch):
     findings = {f["what"]: f for f in iikea("doctor", "--json").json}
     assert findings["demo cohort"]["ok"]
     assert findings["knowledge library"]["ok"]
     assert findings["model statistical"]["ok"]
+    assert findings["numba"]["ok"]
+    for extra, what in (("parquet", "Parquet records"), ("cluster", "fitting on a cluster")):
+        assert extra in findings[what]["found"] + findings[what]["remedy"]
     assert all(f["ok"] or f["remedy"] for f in findings.values())
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")

@@ -8,8 +8,8 @@ from rich.console import Console
 
 from app import console, fitting
 from tests.causal.cohorts import dataset
-from tests.causal.shard_files import write, write_shards
-from tools.causal.dataset import ClinicalDataset
+from tests.dataset.shard_files import write, write_shards
+from tools.dataset.clinical import ClinicalDataset
 from tools.resources import DEMO_RECORDS
 
 SHARDS = [
@@ -54,7 +54,7 @@ def threads(n_workers):
 
 
 def test_several_workers_give_the_same_store(iikea, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("tools.causal.cluster.local_client", threads)
+    monkeypatch.setattr("tools.dataset.cluster.local_client", threads)
     alone = iikea("records", "fit", folder, "--store", tmp_path / "a", "--json").json
     several = iikea("records", "fit", folder, "--store", tmp_path / "b", "--workers", 2, "--json").json
     assert several["hash"] == alone["hash"]

@@ -3,8 +3,8 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from tools.causal.bits import unpack
-from tools.causal.dataset import ClinicalDataset
+from tools.dataset.clinical import ClinicalDataset
+from tools.numerics.bits import unpack
 from tools.records.cohort import Cohort, Concept, Vocabulary
 
 KEYS = ("4019", "25000", "4280", "5856", "0389", "496")

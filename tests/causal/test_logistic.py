@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from scipy import optimize, special
 
 from tests.causal.family_tables import KERNELS, odd_tables, relabelled, same_maximum, shapes, tables
-from tools.causal import grouped, logistic
+from tools.causal import logistic
 from tools.causal.logistic import CEILING, LOGISTIC
+from tools.numerics import grouped
 
 
 def parameters(fitted):

@@ -6,6 +6,7 @@ from scipy import optimize
 
 from tests.causal.family_tables import KERNELS, odd_tables, relabelled, same_maximum, shapes, tables
 from tools.causal import noisy_or
+from tools.numerics import grouped
 
 
 def parameters(fitted):
@@ -19,7 +20,7 @@ def test_the_fit_satisfies_the_kkt_conditions(kernels, shape):
     _, n_strata, n_parents = shape
     counts = np.concatenate([tables(*shape), odd_tables(*shape)])
     best = parameters(noisy_or.fit(counts, n_strata, kernels=kernels))
-    gradient, _ = noisy_or.derivatives(best, counts, noisy_or.design(n_strata, n_parents))
+    gradient, _ = noisy_or.derivatives(best, counts, grouped.design(n_strata, n_parents))
     size = counts.sum(axis=(1, 2))[:, None]
     assert np.all((best >= 0) & (best <= noisy_or.CEILING))
     still = np.abs(gradient * np.minimum(best, 1.0)) <= 1e-5 * size
@@ -35,7 +36,7 @@ def test_compiled_and_numpy_find_one_maximum(shape):
     counts = np.concatenate([tables(*shape), odd_tables(*shape)])
     ours, theirs = (noisy_or.fit(counts, n_strata, kernels=kernels) for kernels in KERNELS)
     assert same_maximum(ours.log_likelihood, theirs.log_likelihood)
-    cells = noisy_or.design(n_strata, n_parents)
+    cells = grouped.design(n_strata, n_parents)
     spared = [np.exp(-parameters(fitted) @ cells.T) for fitted in (ours, theirs)]
     known = counts[..., 1] > 0
     np.testing.assert_allclose(spared[0][known], spared[1][known], atol=1e-4)
@@ -53,7 +54,7 @@ def test_compiled_and_numpy_find_one_maximum_with_as_many_parents_as_there_may_b
 @given(shapes)
 def test_a_general_optimiser_finds_nothing_better(kernels, shape):
     _, n_strata, n_parents = shape
-    counts, cells = tables(*shape, n_families=1), noisy_or.design(n_strata, n_parents)
+    counts, cells = tables(*shape, n_families=1), grouped.design(n_strata, n_parents)
 
     def loss(point):
         gradient, _ = noisy_or.derivatives(point[None], counts, cells)
@@ -92,7 +93,7 @@ def test_the_order_of_strata_and_parents_does_not_matter(shape):
 def test_no_nearby_point_is_better(shape):
     seed, n_strata, n_parents = shape
     counts = tables(seed, n_strata, n_parents)
-    cells = noisy_or.design(n_strata, n_parents)
+    cells = grouped.design(n_strata, n_parents)
     fitted = noisy_or.fit(counts, n_strata)
     best = np.hstack([fitted.leak, fitted.theta])
     rng = np.random.default_rng(seed)
@@ -105,7 +106,7 @@ def test_no_nearby_point_is_better(shape):
 @given(shapes)
 def test_derivatives_equal_finite_differences(shape):
     seed, n_strata, n_parents = shape
-    counts, cells = tables(seed, n_strata, n_parents), noisy_or.design(n_strata, n_parents)
+    counts, cells = tables(seed, n_strata, n_parents), grouped.design(n_strata, n_parents)
     point = np.random.default_rng(seed).uniform(0.1, 1.0, (len(counts), cells.shape[1]))
     gradient, curvature = noisy_or.derivatives(point, counts, cells)
     for i, unit in enumerate(1e-5 * np.eye(cells.shape[1])):
@@ -129,7 +130,7 @@ def test_a_batch_equals_its_families_one_by_one(shape):
 @given(shapes, st.floats(0.0, 2.0))
 def test_with_a_parameter_fixed_the_others_are_at_their_best(kernels, shape, theta):
     seed, n_strata, n_parents = shape
-    counts, cells = tables(seed, n_strata, n_parents), noisy_or.design(n_strata, n_parents)
+    counts, cells = tables(seed, n_strata, n_parents), grouped.design(n_strata, n_parents)
     start = np.full((len(counts), cells.shape[1]), 0.1)
     start[:, -1] = theta
     fixed = np.zeros(start.shape, bool)
@@ -145,7 +146,7 @@ def test_with_a_parameter_fixed_the_others_are_at_their_best(kernels, shape, the
 
 
 def drawn(rng, leak, theta, per_cell):
-    cells = noisy_or.design(len(leak), len(theta))
+    cells = grouped.design(len(leak), len(theta))
     chance = -np.expm1(-cells @ np.concatenate([leak, theta]))
     events = rng.binomial(per_cell, chance)
     return np.stack([per_cell - events, events], axis=1)

@@ -7,6 +7,7 @@ from tests.causal.family_tables import shapes, tables
 from tests.causal.test_noisy_or import drawn
 from tools.causal import noisy_or
 from tools.causal.profile import CHI2_95, strength_intervals
+from tools.numerics import grouped
 
 
 def interval(table):
@@ -18,7 +19,7 @@ def interval(table):
 
 def deviance(counts, fitted, n_strata, place, theta):
     """Twice what the log-likelihood loses with one parent's theta held, by a fit from a start of its own."""
-    cells = noisy_or.design(n_strata, fitted.theta.shape[1])
+    cells = grouped.design(n_strata, fitted.theta.shape[1])
     start = np.full((1, cells.shape[1]), 0.2)
     start[0, n_strata + place] = theta
     fixed = np.zeros(start.shape, bool)

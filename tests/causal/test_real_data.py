@@ -4,10 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.causal.test_dataset import slow_counts
+from tests.dataset.test_dataset import slow_counts
 from tools.causal.dag import CausalGraph
-from tools.causal.dataset import ClinicalDataset
 from tools.causal.fitting import fit
+from tools.dataset.clinical import ClinicalDataset
 from tools.records import diabetes130
 from tools.records.cohort import Cohort
 

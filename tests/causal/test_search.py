@@ -14,10 +14,10 @@ from tests.causal.test_scores import random_graph
 from tools.causal import scores
 from tools.causal.constraints import Constraints
 from tools.causal.dag import CausalGraph
-from tools.causal.dataset import ClinicalDataset
 from tools.causal.edits import apply, edit_deltas, edit_gains, held_out_gains
 from tools.causal.orientation import orient, time_evidence
 from tools.causal.search import hill_climb
+from tools.dataset.clinical import ClinicalDataset
 from tools.records.simulate import simulate
 from tools.safety.errors import InputError
 

@@ -11,7 +11,7 @@ import pytest
 from markupsafe import escape
 
 from tests.app.conftest import iikea  # noqa: F401 - the fixture
-from tools.causal.dataset import ClinicalDataset
+from tools.dataset.clinical import ClinicalDataset
 from tools.records.read import read_cohort
 
 CANARY = "Zaphod-Beeblebrox"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tools import resources
-from tools.causal.dataset import ClinicalDataset
+from tools.dataset.clinical import ClinicalDataset
 from tools.records.read import read_cohort
 from tools.safety.errors import InputError
 

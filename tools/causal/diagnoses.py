@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tools.records.cohort import ranges
+from tools.numerics.runs import ranges
 
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]

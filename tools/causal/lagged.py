@@ -6,13 +6,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tools.causal import bits
-from tools.causal.bits import WORD, Words
-from tools.causal.counting import Packed
 from tools.causal.diagnoses import FirstDiagnoses
-from tools.causal.jit import Kernels
 from tools.causal.strata import MAX_LAGGED_STRATA, Groups, Strata
-from tools.records.cohort import offsets, spans
+from tools.numerics import bits
+from tools.numerics.bits import WORD, Words
+from tools.numerics.counting import Packed
+from tools.numerics.jit import Kernels
+from tools.numerics.runs import offsets, spans
 
 Int8 = npt.NDArray[np.int8]
 Int32 = npt.NDArray[np.int32]
@@ -63,14 +63,14 @@ class LaggedDesign(NamedTuple):
         stratum = strata.of(to_date)
         place, starts = _places(stratum, strata.size)
         n_rows = WORD * int(starts[-1])
-        history = bits.pack_rows((place[_followed(one, begins)] for one in diagnoses), n_rows)
-        new = bits.pack_rows((place[_before(one, begins)] for one in diagnoses), n_rows)
+        history = bits.pack_rows((place[_followed(one, begins)] for one in diagnoses), len(diagnoses), n_rows)
+        new = bits.pack_rows((place[_before(one, begins)] for one in diagnoses), len(diagnoses), n_rows)
         laid_out = np.zeros(n_rows, dtype=np.int8)
         laid_out[place] = stratum
         return cls(
             Packed(history, n_rows, kernels),
             Packed(new, n_rows, kernels),
-            bits.pack_rows([place], n_rows)[0],
+            bits.pack_rows([place], 1, n_rows)[0],
             starts,
             strata,
             Groups.of(laid_out, strata.size),

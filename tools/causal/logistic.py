@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tools.causal import climb, grouped
-from tools.causal.grouped import Link, design
-from tools.causal.jit import Kernels
+from tools.numerics import grouped, newton
+from tools.numerics.grouped import Link, design
+from tools.numerics.jit import Kernels
 
 Float = npt.NDArray[np.float64]
 
@@ -63,11 +63,11 @@ def fit(
         tables: counts, shape (n, n_strata * 2**n_parents, 2), cells as in `grouped.design`.
         n_strata: number of intercepts.
         max_steps: Newton steps; about five are taken, some thirty where cases are separated.
-        kernels: see `jit.default_kernels`.
+        kernels: see `jit.DEFAULT_KERNELS`.
     """
     counts = np.asarray(tables, dtype=np.float64)
     start = _start(counts, n_strata)
-    best, value = climb.maximise(start, counts, n_strata, LOGISTIC, max_steps=max_steps, kernels=kernels)
+    best, value = newton.maximise(start, counts, n_strata, LOGISTIC, max_steps=max_steps, kernels=kernels)
     return LogisticFit(best[:, :n_strata], best[:, n_strata:], value)
 
 

@@ -8,14 +8,14 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from tools.causal import bits
-from tools.causal.counting import Packed
 from tools.causal.diagnoses import FirstDiagnoses
-from tools.causal.jit import Kernels, default_kernels
 from tools.causal.lagged import LaggedDesign
-from tools.causal.memory import Memory
 from tools.causal.strata import MAX_STRATA, Groups, Strata
-from tools.records.cohort import offsets, ranges
+from tools.numerics import bits
+from tools.numerics.counting import Packed
+from tools.numerics.jit import DEFAULT_KERNELS, Kernels
+from tools.numerics.memory import Memory
+from tools.numerics.runs import offsets, ranges
 from tools.safety.errors import InputError
 
 MEMORY_BYTES = 64 << 20
@@ -65,7 +65,7 @@ class DiagnosisMatrix:
         out_of_graph: float = 0.0,
         kernels: Kernels | None = None,
     ) -> "DiagnosisMatrix":
-        """With compiled kernels where there are any, unless told.
+        """With compiled kernels unless told.
 
         Raises:
             InputError: a node is given twice, or there is none.
@@ -73,7 +73,7 @@ class DiagnosisMatrix:
         names = tuple(nodes)
         if len(set(names)) != len(names) or not names:
             raise InputError("nodes", "one or more diseases, each once")
-        chosen = kernels or default_kernels()
+        chosen = kernels or DEFAULT_KERNELS
         return cls(
             names, tuple(first_diagnoses), visit_offsets, onsets_per_visit, slots, out_of_graph, chosen
         )
@@ -112,7 +112,8 @@ class DiagnosisMatrix:
     @cached_property
     def packed(self) -> Packed:
         """The columns as bits (eq. 3)."""
-        columns = bits.pack_rows((one.patients for one in self.first_diagnoses), self.n_patients)
+        rows = (one.patients for one in self.first_diagnoses)
+        columns = bits.pack_rows(rows, len(self.nodes), self.n_patients)
         return Packed(columns, self.n_patients, self.kernels)
 
     @property

@@ -9,7 +9,8 @@ from scipy import special
 
 from tools.causal import logistic, noisy_or
 from tools.causal.cell_scores import CELL_SCORES
-from tools.causal.jit import Kernels
+from tools.numerics import grouped
+from tools.numerics.jit import Kernels
 
 Float = npt.NDArray[np.float64]
 ModelName = Literal["table", "noisy_or", "logistic"]
@@ -46,7 +47,7 @@ def _noisy_or_likelihood(tables: Float, n_strata: int, kernels: Kernels) -> Floa
 
 def _noisy_or_probabilities(tables: Float, n_strata: int, kernels: Kernels) -> Float:
     fitted = noisy_or.fit(tables, n_strata, kernels=kernels)
-    cells = noisy_or.design(n_strata, fitted.theta.shape[1])
+    cells = grouped.design(n_strata, fitted.theta.shape[1])
     return noisy_or.strength(np.maximum(np.hstack([fitted.leak, fitted.theta]) @ cells.T, noisy_or.FLOOR))
 
 
@@ -56,7 +57,7 @@ def _logistic_likelihood(tables: Float, n_strata: int, kernels: Kernels) -> Floa
 
 def _logistic_probabilities(tables: Float, n_strata: int, kernels: Kernels) -> Float:
     fitted = logistic.fit(tables, n_strata, kernels=kernels)
-    cells = noisy_or.design(n_strata, fitted.weights.shape[1])
+    cells = grouped.design(n_strata, fitted.weights.shape[1])
     return np.asarray(special.expit(np.hstack([fitted.intercept, fitted.weights]) @ cells.T))
 
 

@@ -10,25 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tools.causal import climb, grouped
-from tools.causal.climb import solve
-from tools.causal.grouped import Link, design
-from tools.causal.jit import Kernels
-
-__all__ = [
-    "CEILING",
-    "FLOOR",
-    "NOISY_OR",
-    "NoisyOrFit",
-    "derivatives",
-    "design",
-    "fit",
-    "log_likelihood",
-    "maximise",
-    "pressed",
-    "solve",
-    "strength",
-]
+from tools.numerics import grouped, newton
+from tools.numerics.grouped import Link
+from tools.numerics.jit import Kernels
 
 Float = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
@@ -85,7 +69,7 @@ def derivatives(parameters: Float, tables: Float, cells: Float) -> tuple[Float, 
 
 def pressed(parameters: Float, gradient: Float) -> Bool:
     """Which parameters the likelihood presses against 0 or CEILING."""
-    return climb.pressed(parameters, gradient, NOISY_OR)
+    return newton.pressed(parameters, gradient, NOISY_OR)
 
 
 def fit(
@@ -99,7 +83,7 @@ def fit(
         tables: counts, shape (n, n_strata * 2**n_parents, 2), cells as in `design`.
         n_strata: number of leaks.
         max_steps: Newton steps; the problem is concave and takes about five.
-        kernels: see `jit.default_kernels`.
+        kernels: see `jit.DEFAULT_KERNELS`.
 
     Returns:
         The maxima; see `profile` for their uncertainty.
@@ -117,8 +101,8 @@ def maximise(
     max_steps: int = 60,
     kernels: Kernels | None = None,
 ) -> tuple[Float, Float]:
-    """`climb.maximise` of noisy-OR families."""
-    return climb.maximise(start, counts, n_strata, NOISY_OR, fixed, max_steps, kernels)
+    """`newton.maximise` of noisy-OR families."""
+    return newton.maximise(start, counts, n_strata, NOISY_OR, fixed, max_steps, kernels)
 
 
 def _start(counts: Float, n_strata: int) -> Float:
@@ -129,7 +113,7 @@ def _start(counts: Float, n_strata: int) -> Float:
     stratum's rate.
     """
     n_parents = grouped.n_parents_of(counts, n_strata)
-    totals = grouped.totals(counts, design(n_strata, n_parents))
+    totals = grouped.totals(counts, grouped.design(n_strata, n_parents))
     without, events = (total[:, :n_strata] for total in totals)
     rate = (events + 0.5) / (without + events + 1.0)
     cells = counts.reshape(len(counts), n_strata, 2**n_parents, 2)

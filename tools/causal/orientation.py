@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from tools.causal import counting, noisy_or
+from tools.causal import noisy_or
 from tools.causal.constraints import UNCONSTRAINED, Constraints
 from tools.causal.dag import CausalGraph, Edge
-from tools.causal.jit import Kernels
 from tools.causal.matrix import DiagnosisMatrix
+from tools.numerics import counting
+from tools.numerics.jit import Kernels
 
 Float = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tools.causal import noisy_or
-from tools.causal.jit import Kernels
 from tools.causal.noisy_or import CEILING, NoisyOrFit
+from tools.numerics import grouped, newton
+from tools.numerics.jit import Kernels
 
 Float = npt.NDArray[np.float64]
 
@@ -33,7 +34,7 @@ class _Ends(NamedTuple):
         value: its log-likelihood, shape (n,).
         place: the parameter, shape (n,).
         bound: how far the parameter may go, 0 or CEILING, shape (n,).
-        kernels: see `jit.default_kernels`.
+        kernels: see `jit.DEFAULT_KERNELS`.
     """
 
     n_strata: int
@@ -46,7 +47,7 @@ class _Ends(NamedTuple):
 
     @property
     def cells(self) -> Float:
-        return noisy_or.design(self.n_strata, self.best.shape[1] - self.n_strata)
+        return grouped.design(self.n_strata, self.best.shape[1] - self.n_strata)
 
     def some(self, rows: npt.NDArray[np.intp]) -> "_Ends":
         return self._replace(
@@ -66,7 +67,7 @@ def strength_intervals(
     Args:
         fitted: of these tables.
         tables: as given to `noisy_or.fit`.
-        kernels: see `jit.default_kernels`.
+        kernels: see `jit.DEFAULT_KERNELS`.
 
     Returns:
         Lower and upper ends, each of shape (n, n_parents). An end is 0 or CEILING where the data do not rule
@@ -143,7 +144,7 @@ def _guess(ends: _Ends) -> Float:
     held[rows, ends.place] = False
     unit = np.zeros_like(ends.best)
     unit[rows, ends.place] = 1.0
-    variance = np.maximum(noisy_or.solve(curvature, held, unit)[rows, ends.place], 0.0)
+    variance = np.maximum(newton.solve(curvature, held, unit)[rows, ends.place], 0.0)
     drift = variance * slope
     reach = np.sqrt(drift**2 + CHI2_95 * variance)
     return np.asarray(ends.best[rows, ends.place] + drift + np.where(ends.bound > 0.0, reach, -reach))

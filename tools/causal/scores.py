@@ -14,14 +14,14 @@ import numpy.typing as npt
 
 from tools.causal import tables
 from tools.causal.cell_scores import CELL_SCORES
-from tools.causal.counting import Columns, FamilyCounts
 from tools.causal.dag import CausalGraph
-from tools.causal.jit import Kernels
 from tools.causal.matrix import N_FOLDS, DiagnosisMatrix
 from tools.causal.models import MODELS, ModelName, bic, held_out
 from tools.causal.orientation import later_than
 from tools.causal.strata import Groups
 from tools.causal.tables import MAX_PARENTS, Family
+from tools.numerics.counting import Columns, FamilyCounts
+from tools.numerics.jit import Kernels
 from tools.safety.errors import InputError
 
 Float = npt.NDArray[np.float64]

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tools.causal import bits
-from tools.causal.bits import Words
+from tools.numerics import bits
+from tools.numerics.bits import Words
 
 MAX_STRATA = 16  # of patients: coarser ones leave frailty inside, and edges that are not there appear
 MAX_LAGGED_STRATA = 8  # each has a leak of its own to learn for every onset

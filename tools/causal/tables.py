@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tools.causal import counting
-from tools.causal.counting import Columns, FamilyCounts, Packed
 from tools.causal.strata import Groups
+from tools.numerics import counting
+from tools.numerics.counting import Columns, FamilyCounts, Packed
 
 Int64 = npt.NDArray[np.int64]
 Float = npt.NDArray[np.float64]

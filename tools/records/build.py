@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tools.numerics.runs import offsets
 from tools.records.codes import has_shapes, is_well_spelled, normalise
-from tools.records.cohort import Clock, Cohort, ConceptColumns, IntArray, Vocabulary, offsets
+from tools.records.cohort import Clock, Cohort, ConceptColumns, IntArray, Vocabulary
 from tools.records.faults import counted
 from tools.records.names import name
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
+from tools.numerics.runs import offsets, ranges
 from tools.records.codes import dotted, normalise, system_name
 from tools.safety.errors import InputError
 
@@ -245,20 +246,3 @@ class Cohort(BaseModel):
                 "codes": self.codes[entries],
             }
         )
-
-
-def offsets(lengths: IntArray) -> IntArray:
-    """Where each of consecutive runs begins, and the end: shape (len(lengths) + 1,), from 0."""
-    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-
-
-def spans(starts: npt.NDArray[np.integer], lengths: npt.NDArray[np.integer]) -> IntArray:
-    """Consecutive numbers from each start, one run after the other, shape (sum(lengths),)."""
-    ends = np.cumsum(lengths, dtype=np.int64)
-    total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total, dtype=np.int64) + np.repeat(starts - (ends - lengths), lengths)
-
-
-def ranges(offsets: IntArray, rows: npt.NDArray[np.integer]) -> IntArray:
-    """The places of some runs: offsets[r] .. offsets[r+1] - 1 for each r of `rows`, joined."""
-    return spans(offsets[rows], offsets[rows + 1] - offsets[rows])

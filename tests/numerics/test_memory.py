@@ -1,0 +1,85 @@
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.causal.cohorts import random_matrix
+from tools.causal.fitting import fit
+from tools.causal.search import hill_climb
+from tools.numerics.memory import Memory, size_of
+
+
+def test_answers_are_kept_and_the_longest_unused_are_forgotten():
+    memory, asked = Memory(2 * size_of("a")), []
+    for key in ("a", "b", "a", "c", "a", "b"):
+        assert memory.recall(key, lambda key=key: asked.append(key) or key) == key
+    assert asked == ["a", "b", "c", "b"]
+    assert len(memory) == 2
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 400))))
+def test_answers_never_take_more_than_they_may_whatever_their_sizes(answers):
+    memory = Memory(1_000)
+    for key, n_bytes in answers:
+        memory.keep(key, np.zeros(n_bytes, np.uint8))
+        assert sum(map(size_of, memory._answers.values())) <= 1_000
+        assert len(memory.recall(key, pytest.fail)) == n_bytes
+
+
+def test_an_answer_too_large_to_keep_is_given_all_the_same():
+    memory = Memory(100)
+    memory.keep("small", np.zeros(50, np.uint8))
+    assert len(memory.recall("large", lambda: np.zeros(101))) == 101
+    assert memory.recall("large", lambda: "again") == "again"
+
+
+@given(st.lists(st.lists(st.sampled_from("abcde"), unique=True), max_size=6))
+def test_only_missing_answers_are_computed_and_all_come_in_the_order_asked_for(requests):
+    memory, computed = Memory(10_000), []
+    for keys in requests:
+        missing = [key for key in keys if key not in computed]
+        assert memory.recall_all(keys, lambda places, keys=keys: [keys[place] * 2 for place in places]) == [
+            key * 2 for key in keys
+        ]
+        computed += missing
+        assert len(memory) == len(computed)
+
+
+def test_the_size_of_an_answer_is_that_of_the_arrays_in_it():
+    assert size_of((np.zeros(10), (np.zeros(5), "x"))) >= 120
+    assert size_of((np.zeros(10), (np.zeros(5), "x"))) < 120 + 500
+
+
+def test_a_failed_computation_leaves_nothing_behind():
+    memory = Memory(1_000)
+    with pytest.raises(ZeroDivisionError):
+        memory.recall("a", lambda: 1 // 0)
+    assert len(memory) == 0
+    assert memory.recall("a", lambda: None) is None
+
+
+def test_none_is_an_answer_too():
+    memory, asked = Memory(1_000), []
+    for _ in range(2):
+        memory.recall("a", lambda: asked.append("a"))
+    assert asked == ["a"]
+
+
+def test_a_matrix_dies_with_all_that_was_computed_about_it():
+    matrix = random_matrix(0)
+    fit(hill_climb(matrix), matrix)
+    assert len(matrix.memory)
+    watched = weakref.ref(matrix)
+    del matrix
+    assert watched() is None
+
+
+def test_threads_that_share_a_matrix_get_what_one_alone_gets():
+    alone = hill_climb(random_matrix(1), method="loglik")
+    shared = random_matrix(1)
+    with ThreadPoolExecutor(8) as pool:
+        graphs = list(pool.map(lambda _: hill_climb(shared, method="loglik"), range(8)))
+    assert set(graphs) == {alone}

@@ -1,0 +1,1 @@
+"""The clinical data set: counts over a cohort, on disk, from shards, joined over sites."""

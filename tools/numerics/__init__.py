@@ -1,0 +1,1 @@
+"""What the engines compute with, whatever it means: packed columns, counts, concave fits, memory."""

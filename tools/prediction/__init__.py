@@ -1,0 +1,1 @@
+"""What may come next for one patient: candidates and forecasts."""
