@@ -19,7 +19,7 @@ from tools.dataset.clinical import ClinicalDataset
 MB = 1e6
 N_WORKERS = 8
 N_HISTORIES = 20
-SERVED = 500
+SERVED = 1_500
 KEPT: list[object] = []  # what a process has opened stays open until it ends
 N_NODES = 50
 

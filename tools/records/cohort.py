@@ -75,8 +75,8 @@ class Vocabulary:
         Raises:
             InputError: the columns are not of one length, or not sorted by (system, code), each pair once.
         """
-        pairs = list(zip(columns.system, columns.code, strict=False))
-        if any(len(column) != len(pairs) for column in columns) or any(a >= b for a, b in pairwise(pairs)):
+        pairs = zip(columns.system, columns.code, strict=False)
+        if len(set(map(len, columns))) > 1 or any(a >= b for a, b in pairwise(pairs)):
             raise InputError("vocabulary", "not in the order of systems and codes, each pair once")
         made = cls.__new__(cls)
         made._fill(columns)
@@ -84,11 +84,13 @@ class Vocabulary:
 
     def _fill(self, columns: ConceptColumns) -> None:
         self.columns = columns
-        shared = Counter(columns.code)
-        self.keys = tuple(
-            code if shared[code] == 1 else f"{system}:{code}"
-            for system, code in zip(columns.system, columns.code, strict=True)
-        )
+        self.keys = columns.code
+        if len(set(columns.code)) < len(columns.code):
+            shared = Counter(columns.code)
+            self.keys = tuple(
+                code if shared[code] == 1 else f"{system}:{code}"
+                for system, code in zip(columns.system, columns.code, strict=True)
+            )
         self._columns = {key: column for column, key in enumerate(self.keys)}
         if len(self._columns) != len(self.keys):
             raise InputError("vocabulary", "a (system, code) pair stands in it twice; keep one")
