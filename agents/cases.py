@@ -89,7 +89,7 @@ class Association(BaseModel):
     Attributes:
         gain: change of the accepted score, nats over all patients.
         gain_per_patient: the same, nats a patient.
-        held_out_gain_per_patient: change of the log-likelihood of patients held out, nats a patient.
+        held_out_gain_per_patient: change of the cross-validated log-likelihood, nats a patient.
         confidence: share of resamples whose graph has the edge; None where none were drawn.
     """
 
@@ -140,7 +140,7 @@ class RememberedGraph(BaseModel):
 
     Attributes:
         gain_per_patient: in the accepted score.
-        held_out_gain_per_patient: in the log-likelihood of patients held out.
+        held_out_gain_per_patient: in the cross-validated log-likelihood, given its edges.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -195,7 +195,7 @@ class FittedEdge(CaseEdge):
     Attributes:
         gain: loss of the accepted score, nats over all patients.
         gain_per_patient: the same, nats a patient.
-        held_out_gain_per_patient: loss in the log-likelihood of patients held out, nats a patient.
+        held_out_gain_per_patient: loss in the cross-validated log-likelihood, nats a patient.
         reversal: change of the accepted score if the edge were turned, nats; None where it cannot be.
     """
 

@@ -27,26 +27,29 @@ from tools.reporting.result import (
 )
 from tools.resources import open_dataset
 
-ASSUMPTIONS = (
-    "No unmeasured disease drives both ends of an edge beyond what the number of a patient's codes tells. "
-    "A common cause outside the graph would refute an edge.",
+_OF_RECORDS = (
     "A code not recorded means the disease was not there. Under-coding weakens edges and delays onsets.",
+    "The patient resembles those in the records: same coding habits, same kind of care.",
+)
+_OF_GRAPHS = (
+    "No unmeasured disease drives both ends of an edge{beyond}. A common cause outside the graph would "
+    "refute an edge.",
     "Causes act independently of each other and with the same strength in all patients (leaky noisy-OR; only "
     "the leak differs by burden). A cause that acts only together with another would refute its strength.",
     "The direction of an edge rests on onsets: whether those who have the one come down with the other more "
     "often than the reverse. A common cause outside the graph can feign it. Where time does not back an "
-    "edge, its direction is told only by the form of the score (a noisy-OR fits one way better than the "
-    "other), or by nothing: then it is the tier's (history before candidates) or one of two that the data do "
-    "not tell apart.",
-    "The confidence of an edge is the share of bootstrap resamples of the patients from which a search finds "
-    "it: how much the edge depends on which patients happened to be in the records. It is not the "
-    "probability that the edge is true: a bias common to all resamples, such as a common cause outside the "
-    "graph, is in every one of them.",
-    "Intervals hold given the graph: the same patients chose its edges and measured them, so strengths lean "
-    "high and intervals are too narrow by what the choice adds.",
-    "The patient resembles those in the records: same coding habits, same kind of care.",
+    "edge, its direction is told only by the accepted score, given the other edges, or by nothing: then it "
+    "is the tier's (history before candidates) or one of two that the data do not tell apart.",
+    "Intervals and cross-validated gains hold given the graph: the same patients chose its edges and "
+    "measured them, so strengths and gains lean high and intervals are too narrow by what the choice adds.",
 )
-_SHOWN_PACKAGES = ("ii-kea", "langgraph", "langchain-core", "numpy", "scipy", "chromadb")
+_OF_CONFIDENCE = (
+    "The confidence of an edge is the share of random halves of the patients from which a search finds "
+    "it: how much the edge depends on which patients happened to be in the records. It is not the "
+    "probability that the edge is true: a bias common to all halves, such as a common cause outside the "
+    "graph, is in every one of them.",
+)
+_SHOWN_PACKAGES = ("ii-kea", "langgraph", "langchain-core", "numba", "numpy", "scipy", "chromadb")
 
 
 class ConclusionSlice(TypedDict, total=False):
@@ -92,11 +95,20 @@ def conclude(state: ConclusionSlice, stopped: StopReason | None) -> dict[str, An
         versions=_versions(),
         seed=settings.seed,
         notices=tuple(state.get("notices", [])),
-        assumptions=ASSUMPTIONS,
+        assumptions=_assumptions(state.get("graph")),
         explanation=(state.get("decision") or {}).get("explanation", ""),
         refusal=Refusal(**refusal) if refusal else None,
     )
     return {"result": result.model_dump(mode="json")}
+
+
+def _assumptions(fitted: dict[str, Any] | None) -> tuple[str, ...]:
+    """What this run's estimates assume: of a graph and of confidence only where there are any."""
+    if not fitted:
+        return _OF_RECORDS
+    beyond = " beyond what the number of a patient's codes tells" if fitted["by_burden"] else ""
+    of_graphs = (text.format(beyond=beyond) for text in _OF_GRAPHS)
+    return (*of_graphs, *(_OF_CONFIDENCE if fitted["resamples"] else ()), *_OF_RECORDS)
 
 
 def _data(settings: Settings) -> DataSource:

@@ -95,7 +95,12 @@ def _cautions(fitted: dict[str, Any]) -> list[str]:
     if fitted["method"] == "loglik":
         cautions.append(
             "graphs were accepted by the bare log-likelihood, by which no edge can lose: many of the edges "
-            "fit chance, see what they gain on patients held out"
+            "fit chance"
+        )
+    if fitted["method"] == "heldout":
+        cautions.append(
+            "graphs were accepted by the cross-validated log-likelihood, which charges nothing for an edge: "
+            "some of the edges fit chance, see their confidence"
         )
     return cautions
 
@@ -103,7 +108,7 @@ def _cautions(fitted: dict[str, Any]) -> list[str]:
 def _notices(iteration: int, oriented: dict[str, Any]) -> list[str]:
     done = {"turned": "turned round", "dropped": "dropped"}
     return [
-        f"graph {iteration}: {said}, as onsets speak against the direction: "
+        f"graph {iteration}: {said}, as onsets, or history before candidates, speak against the direction: "
         + ", ".join(f"{cause} -> {effect}" for cause, effect in oriented[kind])
         for kind, said in done.items()
         if oriented[kind]

@@ -90,7 +90,7 @@ class Settings(BaseModel):
         default=20,
         ge=0,
         le=200,
-        description="bootstrap resamples behind the confidence of each edge; 0: none",
+        description="random halves of the patients behind the confidence of each edge; 0: none",
         json_schema_extra=shown_at("propose", "fit", "amend"),
     )
     max_tool_calls: int = Field(

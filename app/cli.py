@@ -92,8 +92,8 @@ def merge(
 ) -> None:
     """Join data sets of several sites or shards into one, as if all patients had been counted together.
 
-    Counts add up, so no records leave a site. Nobody may be in two of the data sets: they hold no patient
-    ids, so that this cannot be checked.
+    Nobody may be in two of the data sets: they hold no patient ids, so that this cannot be checked. A data
+    set holds each patient's visits as codes, without ids or dates: guard it as you guard the records.
     """
     with errors_as_exit_codes(as_json):
         fitting.merge(stores, store, as_json)
@@ -138,7 +138,10 @@ def predict(
     resamples: Annotated[
         int,
         typer.Option(
-            "--resamples", min=0, max=200, help="Bootstrap resamples behind each edge's confidence; 0: none."
+            "--resamples",
+            min=0,
+            max=200,
+            help="Random halves of the patients behind each edge's confidence; 0: none.",
         ),
     ] = 20,
     without_knowledge: Annotated[

@@ -41,9 +41,23 @@ def merge(stores: list[Path], store: Path, as_json: bool) -> None:
     """Joins stores into one."""
     from tools.dataset.merge import merge as merge_stores
 
+    _refuse_twice(stores, store)
     with console.busy("joining"):
         dataset = merge_stores(stores, store)
-    _tell(dataset, store, dataset.notices, as_json)
+    _tell(dataset, store, dataset.notices, as_json, "Joined")
+
+
+def _refuse_twice(stores: list[Path], target: Path) -> None:
+    """Refuse a store that would be counted twice, or overwritten by what it becomes a part of."""
+    from tools.dataset.store import read_manifest
+
+    if target.resolve() in {path.resolve() for path in stores}:
+        raise InputError("store", "is one of those to be joined and would be lost; name another folder")
+    hashes = [read_manifest(path).hash for path in stores]
+    if len(set(hashes)) < len(hashes):
+        raise InputError(
+            "stores", "two of them are the same, and everybody would count twice; name each once"
+        )
 
 
 def _fit_cohort(
@@ -83,7 +97,9 @@ def _bar() -> "Iterator[Progress]":
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _tell(dataset: "ClinicalDataset", store: Path, notices: tuple[str, ...], as_json: bool) -> None:
+def _tell(
+    dataset: "ClinicalDataset", store: Path, notices: tuple[str, ...], as_json: bool, done: str = "Fitted"
+) -> None:
     summary: dict[str, Any] = {
         "store": str(store),
         "hash": dataset.hash,
@@ -97,8 +113,8 @@ def _tell(dataset: "ClinicalDataset", store: Path, notices: tuple[str, ...], as_
         console.print_json(summary)
         return
     console.out.print(
-        f"Fitted {counted(dataset.n_patients, 'patient')}, {counted(dataset.n_visits, 'visit')}, "
-        f"{counted(dataset.n_codes, 'code')}, {dataset.n_transitions:,} visits with a successor."
+        f"{done} {counted(dataset.n_patients, 'patient')}, {counted(dataset.n_visits, 'visit')}, "
+        f"{counted(dataset.n_codes, 'code')}, {counted(dataset.n_transitions, 'visit')} with a successor."
     )
     for notice in notices:
         console.out.print(f"[yellow]notice[/] {console.plain(notice)}")

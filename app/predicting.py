@@ -172,19 +172,20 @@ def _legend(scores: GraphScores | None) -> str:
     legend = "strength: chance that the cause alone brings the effect."
     if scores.resamples:
         legend += (
-            f" confidence: share of {scores.resamples} resamples of the patients in which a search finds the "
-            "edge, not the probability that it is true."
+            f" confidence: share of {scores.resamples} random halves of the patients in which a search finds "
+            "the edge, not the probability that it is true."
         )
     return (
-        f"{legend} Direction: told by onsets; ~ only by the score's form; ? not identified.\n"
+        f"{legend} Direction: told by onsets; ~ only by the score, given the other edges; ? not identified.\n"
         f"Accepted by {plain(scored_by(scores))}: {scores.gain_per_patient:+.3f} nats a patient over no "
-        f"edges, {scores.held_out_gain_per_patient:+.3f} on patients held out."
+        f"edges, {scores.held_out_gain_per_patient:+.3f} in the cross-validated log-likelihood (given the "
+        "edges, which the same patients chose: it leans high)."
     )
 
 
 def _scores(result: DiagnosisResult) -> Table:
     title = f"Loop: {counted(result.iterations, 'graph')} fitted, stopped: {result.stopped}"
-    headings = ("iteration", "score", "gain/patient", "held out", "log-likelihood", "edges", "change")
+    headings = ("iteration", "score", "gain/patient", "cross-val.", "log-lik.", "edges", "change")
     table = _table(title, *headings, right=frozenset(headings))
     table.caption, table.caption_justify = STOPPED[result.stopped], "left"
     for score in result.scores:

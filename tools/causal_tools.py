@@ -44,7 +44,7 @@ def orient_graph(
     max_parents: MaxParents = 6,
     store: Store = "",
 ) -> dict[str, Any]:
-    """Turns round the edges that time speaks against; drops those that cannot be turned."""
+    """Turns round the edges that onsets, or history before candidates, speak against, or drops them."""
     case = _open(store, nodes, history, max_parents)
     found = orientation.orient(_graph(nodes, edges), case.matrix, case.rules)
     listed = {"edges": found.graph.edges, "turned": found.turned, "dropped": found.dropped}
@@ -116,7 +116,7 @@ def search_graph(
     start_edges: Edges,
     nodes: Nodes,
     history: History,
-    max_steps: Annotated[int, Field(ge=1, le=1_000, description="most single-edge edits")] = 1_000,
+    max_steps: Annotated[int | None, Field(ge=1, le=1_000, description="most edits; null: no limit")] = None,
     tabu: Annotated[
         int,
         Field(ge=0, le=50, description="edits remembered to climb on past a summit; 0 stops at the first"),
@@ -177,7 +177,7 @@ class _Opened(NamedTuple):
     rules: Constraints
 
     def confidence(self, score: Score, resamples: int, seed: int) -> Confidence:
-        """Share of bootstrap resamples that hold each edge; empty where none are drawn."""
+        """Share of resamples that hold each edge; empty where none are drawn."""
         if not resamples:
             return {}
         shares = stability.edge_confidence(self.matrix, self.rules, score, resamples, seed).tolist()

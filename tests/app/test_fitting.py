@@ -1,6 +1,8 @@
 """`iikea records fit` on parquet shards and `iikea records merge`."""
 
+import shutil
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from distributed import Client, LocalCluster
@@ -112,6 +114,30 @@ def test_a_store_that_is_none_is_not_joined(iikea, tmp_path):
     ended = iikea("records", "merge", tmp_path / "nothing", "--store", tmp_path / "s", "--json")
     assert ended.code == 2
     assert ended.json["error"]["field"] == "store"
+
+
+def test_a_store_is_neither_counted_twice_nor_overwritten_by_the_joint_one(iikea, folder, tmp_path):
+    store = tmp_path / "store"
+    iikea("records", "fit", folder, "--store", store)
+    copy = Path(shutil.copytree(store, tmp_path / "copy"))
+    for stores, target, said in (
+        ((store, copy), tmp_path / "joint", "the same"),
+        ((store, store), tmp_path / "joint", "the same"),
+        ((store,), store, "lost"),
+    ):
+        ended = iikea("records", "merge", *stores, "--store", target, "--json")
+        assert ended.code == 2
+        assert said in ended.out
+    assert not (tmp_path / "joint").exists()
+    assert store.is_dir()
+
+
+def test_parquet_files_further_down_are_not_passed_over(iikea, folder, tmp_path):
+    (folder / "year=2020").mkdir()
+    shutil.copy(next(folder.glob("*.parquet")), folder / "year=2020")
+    ended = iikea("records", "fit", folder, "--store", tmp_path / "store", "--json")
+    assert ended.code == 2
+    assert "folders of the folder" in ended.out
 
 
 def test_progress_is_drawn_on_a_terminal_only(folder, tmp_path, monkeypatch, capsys):

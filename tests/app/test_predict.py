@@ -100,9 +100,9 @@ def test_people_see_how_sure_each_edge_is_and_whether_its_direction_is_told(iike
     assert sum(line.rstrip().endswith(" ?") for line in lines) == by["nothing"]
     assert sum("50%" in line for line in lines) == sum(edge["confidence"] == 0.5 for edge in edges) > 0
     legend = " ".join(shown.split())
-    assert "share of 2 resamples of the patients" in legend
+    assert "share of 2 random halves of the patients" in legend
     assert "not the probability that it is true" in legend
-    assert "on patients held out" in legend
+    assert "in the cross-validated log-likelihood" in legend
     without = iikea("predict", *HISTORY, *SMALL, "--resamples", 0).out
     assert "resamples" not in without[without.index("Causal graph") : without.index("Loop:")]
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.causal.cohorts import KEYS, numbered, random_matrix
+from tests.causal.cohorts import KEYS, dataset, numbered, random_matrix
 from tools.causal import scores
 from tools.causal.cell_scores import CELL_SCORES
 from tools.causal.dag import CausalGraph
@@ -148,9 +148,9 @@ def test_families_scored_together_equal_one_by_one(seed):
         wanted = scores.graph_families(graph, matrix)
         alone = [one_score(matrix, one, method) for one in wanted]
         assert scores.family_scores(matrix, wanted, method).tolist() == pytest.approx(alone, abs=1e-9)
-        np.testing.assert_array_equal(
-            scores.local_scores(matrix, wanted, method), scores.local_scores(matrix, wanted, method)
-        )
+        anew, kept = scores.family_scores(matrix, wanted, method), scores.local_scores(matrix, wanted, method)
+        np.testing.assert_array_equal(kept, anew)
+        np.testing.assert_array_equal(scores.local_scores(matrix, [*wanted, *wanted], method), [*anew, *anew])
 
 
 @settings(max_examples=20)
@@ -187,6 +187,15 @@ def test_auto_takes_the_table_where_causes_act_only_together_and_the_noisy_or_wh
     for effect, name in ((2, table), (3, scores.Score("noisy_or_bic", by_burden=False))):
         wanted = scores.Wanted(effect, (0, 1))
         assert one_score(matrix, wanted, auto) == pytest.approx(one_score(matrix, wanted, name))
+
+
+@settings(max_examples=20)
+@given(seeds)
+def test_auto_is_never_lower_than_the_noisy_or(seed):
+    graph, matrix = random_graph(seed), random_matrix(seed)
+    wanted = scores.graph_families(graph, matrix)
+    auto, noisy_or = (scores.family_scores(matrix, wanted, name) for name in ("auto", "noisy_or_bic"))
+    assert np.all(auto >= noisy_or - 1e-6)
 
 
 @settings(max_examples=20)
@@ -236,6 +245,11 @@ def test_bad_arguments_are_refused():
         scores.log_likelihood(CausalGraph(["99999"]), matrix)
     with pytest.raises(InputError, match="method"):
         scores.total_score(CausalGraph(KEYS), matrix, "guess")
+    for wrong in ({"name": "auto", "model": "table"}, {"name": "heldout", "model": "tree"}):
+        with pytest.raises(InputError, match="model"):
+            scores.Score(**wrong)
+    with pytest.raises(InputError, match="no patient"):
+        dataset([]).matrix(KEYS)
     with pytest.raises(InputError, match="ess"):
         scores.Score("bdeu", ess=0.0)
     many = tuple(f"P{i}" for i in range(MAX_PARENTS + 1))

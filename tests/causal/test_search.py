@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.causal.cohorts import KEYS, dataset, random_matrix
@@ -79,7 +79,7 @@ def test_a_tabu_list_ends_no_lower_than_the_greedy_climb(seed, method, tabu):
 
 
 def test_a_tabu_list_leaves_a_summit_that_holds_the_greedy_climb():
-    """Over these data sets the greedy climb by BIC stops short of the best graph in some."""
+    """Over these data sets the greedy climb by AIC stops short of the best graph in some."""
     higher = 0
     for seed in range(30):
         matrix = random_matrix(seed, 60, n_visits=1)
@@ -102,20 +102,44 @@ def test_deltas_are_the_gains_of_the_legal_edits(seed, method):
         assert deltas[place] == gain
 
 
-@settings(max_examples=30)
-@given(seeds, st.integers(1, 3), st.integers(2, 6))
-def test_constraints_are_respected(seed, max_parents, max_edges):
-    matrix = random_matrix(seed, n_visits=1)
+@settings(max_examples=60)
+@given(seeds, st.integers(2, 4), st.integers(9, 14), st.sampled_from(["loglik", "bic", "noisy_or_bic"]))
+def test_constraints_are_respected_whatever_the_start(seed, max_parents, max_edges, method):
+    matrix, start = random_matrix(seed, n_visits=1), random_graph(seed, 0.3)
+    assume(all(len(start.parents(node)) < max_parents for node in KEYS))
     tiers = {key: place % 2 for place, key in enumerate(KEYS)}
     required, forbidden = (KEYS[1], KEYS[0]), (KEYS[2], KEYS[4])
     rules = Constraints(tiers, (required,), (forbidden,), max_parents, max_edges)
-    start = CausalGraph(KEYS, [(KEYS[0], KEYS[1]), forbidden])
-    found = hill_climb(matrix, start, rules, method="loglik", tabu=seed % 3)
+    found = hill_climb(matrix, start, rules, method, tabu=seed % 3)
     assert required in found.edges
     assert forbidden not in found.edges
     assert len(found.edges) <= max_edges
     assert all(len(found.parents(node)) <= max_parents for node in KEYS)
     assert all(tiers[a] <= tiers[b] for a, b in found.edges if (a, b) != required)
+
+
+def test_a_pin_that_would_close_a_cycle_with_the_start_wins():
+    a, b, c = KEYS[:3]
+    start = CausalGraph(KEYS, [(a, b), (b, c)])
+    found = hill_climb(random_matrix(0, n_visits=1), start, Constraints(required=((c, a),)), max_steps=1)
+    assert (c, a) in found.edges
+
+
+@pytest.mark.parametrize("rules", [Constraints(max_parents=1), Constraints(max_edges=1)])
+def test_a_start_beyond_the_limits_is_refused(rules):
+    a, b, c = KEYS[:3]
+    with pytest.raises(InputError, match="start"):
+        hill_climb(random_matrix(0, n_visits=1), CausalGraph(KEYS, [(a, c), (b, c)]), rules)
+
+
+@pytest.mark.parametrize("method", ["bic", "bdeu", "heldout"])
+def test_diseases_that_nobody_or_everybody_has_get_no_edges(method):
+    patients = [
+        [{"4019", *({"496"} if row % 3 else ()), *({"4280"} if row % 4 < 2 else ())}] for row in range(60)
+    ]
+    found = hill_climb(dataset(patients).matrix(KEYS), method=method)
+    constant = set(KEYS) - {"496", "4280"}
+    assert not {node for edge in found.edges for node in edge} & constant
 
 
 def test_an_edge_against_time_is_not_offered_whatever_its_tier():

@@ -20,8 +20,8 @@ def client():
 def test_workers_listen_to_this_machine_only(client):
     workers = client.scheduler_info()["workers"]
     assert len(workers) == 2
-    assert all(address.startswith("tcp://127.0.0.1:") for address in workers)
-    assert client.scheduler_info()["address"].startswith("tcp://127.0.0.1:")
+    assert all(address.startswith("tls://127.0.0.1:") for address in workers)
+    assert client.scheduler_info()["address"].startswith("tls://127.0.0.1:")
 
 
 def test_the_store_is_the_same_bit_for_bit(client, tmp_path):

@@ -89,6 +89,11 @@ def test_without_resamples_no_confidence_is_told_and_nothing_is_drawn(monkeypatc
     own = run(resamples=0)
     assert {edge.confidence for edge in (*own.graph.edges, *served.graph.edges)} == {None}
     assert own.graph.scores.resamples == 0
+    assert not any("confidence" in text for text in own.assumptions)
+    assert not any("direction of an edge" in text for text in run(without_causal=True).assumptions)
+    by_burden, alike = (run(resamples=0, score=score).assumptions[0] for score in ("noisy_or_bic", "bic"))
+    assert "number of a patient's codes" in by_burden
+    assert "number of a patient's codes" not in alike
     assert [p.code for p in own.predictions] == [p.code for p in drawn.predictions]
 
 

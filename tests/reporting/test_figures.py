@@ -78,7 +78,7 @@ def test_the_example_shows_roles_ranks_doubts_and_tooltips() -> None:
         assert len(drawn) == sum(e.identified_by == told for e in example().graph.edges) > 0
     title = next(t.text for g in groups(root, "edge") for t in g if t.text and "Tobacco" in t.text)
     for part in (
-        *("strength", "95% interval", "confidence 100%", "gain", "held out", "direction by time"),
+        *("strength", "95% interval", "confidence 100%", "gain", "cross-validated", "direction by time"),
         *("cause first in", "effect first in", "lagged gain", "turned round: \u22129.3 nats"),
     ):
         assert part in title

@@ -124,9 +124,9 @@ def test_each_edge_has_its_confidence_and_what_tells_its_direction() -> None:
         assert told.startswith(IDENTIFIED[edge.identified_by])
         assert ("cannot be turned round" in told) == (edge.reversal is None)
     for gain, edge in zip(cells(page, "Gain, nats"), edges, strict=True):
-        assert gain == f"{number(edge.gain)} held out {number(edge.held_out_gain)}"
+        assert gain == f"{number(edge.gain)} cross-validated {number(edge.held_out_gain)}"
     text = Page(page).text
-    assert "share of 20 random resamples" in text
+    assert "share of 20 random halves" in text
     assert "not the probability that the edge is true" in text
     assert "noisy_or_bic among patients of like burden: +1.236 nats a patient" in text
     assert "\u22128,211.4 for the codes outside the graph" in text

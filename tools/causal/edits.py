@@ -10,7 +10,7 @@ from tools.causal import scores
 from tools.causal.constraints import UNCONSTRAINED, Constraints
 from tools.causal.dag import CausalGraph
 from tools.causal.matrix import DiagnosisMatrix
-from tools.causal.orientation import IDENTIFIED_NATS, time_evidence
+from tools.causal.orientation import permitted
 from tools.causal.scores import Method, Wanted
 
 Float = npt.NDArray[np.float64]
@@ -104,13 +104,13 @@ class Neighbourhood:
         return marks
 
     def _may_be_edges(self) -> Bool:
-        gain = time_evidence(self.matrix).lagged_gain
-        tiers = self.constraints.tiers or {}
-        tier = np.array([tiers.get(node, 0) for node in self.matrix.nodes])
-        undecided = np.abs(gain) < IDENTIFIED_NATS
-        allowed = (gain >= IDENTIFIED_NATS) | (undecided & (tier[:, None] <= tier))
-        np.fill_diagonal(allowed, False)
-        return np.asarray(allowed & ~self._pairs(self.constraints.forbidden) & ~self._fixed.T)
+        """Edges that may be added: what time, tiers and people permit, between diseases that vary."""
+        forbidden = self._pairs(self.constraints.forbidden) | self._fixed.T
+        varies = np.array(
+            [0 < len(one.patients) < self.matrix.n_patients for one in self.matrix.first_diagnoses]
+        )
+        free = permitted(self.matrix, self.constraints) & ~forbidden
+        return np.asarray(free & varies[:, None] & varies)
 
     def _freshen(self) -> None:
         for effect in sorted(self._stale):
@@ -146,8 +146,8 @@ def edit_deltas(
 ) -> Float:
     """What every single-edge edit would change the score by, all at once.
 
-    Legal: the result is acyclic and within `constraints`, and the new edge does not run against time (see
-    `Direction`).
+    Legal: the result is acyclic and within `constraints`, the new edge does not run against time (see
+    `Direction`), and neither of its ends is a disease that nobody or everybody has.
 
     Returns:
         Nats, -inf where illegal, shape (3, n_nodes, n_nodes): add, remove, reverse the edge from the row's

@@ -47,8 +47,9 @@ class EdgeFit(NamedTuple):
     def identified_by(self) -> IdentifiedBy:
         """What tells this direction from the other: time, else the score, by two nats or more.
 
-        The score can tell only by the form of its model (a noisy-OR does not fit both ways alike). Where
-        nothing tells, the direction is the tiers' or one of two that the data do not distinguish.
+        The score tells by the form of its model (a noisy-OR does not fit both ways alike) and by the other
+        edges (two causes that have nothing else in common). Where nothing tells, the direction is the tiers'
+        or one of two that the data do not distinguish.
         """
         if self.direction.verdict == "backs":
             return "time"
@@ -69,7 +70,8 @@ class GraphFit(NamedTuple):
         empty_log_likelihood: eq. 5 over the nodes without edges.
         out_of_graph: what the vocabulary's other codes add to eq. 5, the same for every graph over the nodes.
         held_out_gain: over the graph without edges, in the log-likelihood of patients held out by the model
-            of the score (see `Score.held_out`): what the edges tell about patients they were not fitted to.
+            of the score (see `Score.held_out`). The strengths have not seen these patients, but the edges
+            were chosen with them: it leans high, and more so the less the score charges for an edge.
         n_patients: number of patients.
         burden_measure: what patients of like burden have in common (see `DiagnosisMatrix`).
         edges: in the order of the graph's edges; conditional on the graph, see `EdgeFit`.

@@ -40,8 +40,10 @@ class DiagnosisMatrix:
         onsets_per_visit: shape (n_visits,), codes of the WHOLE vocabulary first diagnosed at each visit.
         slots: how many codes the records have room for in a visit, None for no such limit (see
             `ClinicalDataset.slots`).
+        fold: of each patient, shape (n_patients,), see `folds`; by place where it is None.
         out_of_graph: log-likelihood of the vocabulary's other codes, each by its own share of patients, nats:
-            the constant by which eq. 5 over all codes differs from eq. 5 over the nodes.
+            the constant by which eq. 5 over all codes differs from eq. 5 over the nodes. NaN for patients
+            drawn from others, whose other codes are not known.
         kernels: which implementation counts and fits; the counts are equal.
     """
 
@@ -52,6 +54,7 @@ class DiagnosisMatrix:
     slots: int | None = None
     out_of_graph: float = 0.0
     kernels: Kernels = "numpy"
+    fold: Int8 | None = None
 
     @classmethod
     def of(
@@ -68,11 +71,13 @@ class DiagnosisMatrix:
         """With compiled kernels unless told.
 
         Raises:
-            InputError: a node is given twice, or there is none.
+            InputError: a node is given twice, or there is none; or there are no patients.
         """
         names = tuple(nodes)
         if len(set(names)) != len(names) or not names:
             raise InputError("nodes", "one or more diseases, each once")
+        if len(visit_offsets) < 2:
+            raise InputError("records", "hold no patient; nothing can be learned from them")
         chosen = kernels or DEFAULT_KERNELS
         return cls(
             names, tuple(first_diagnoses), visit_offsets, onsets_per_visit, slots, out_of_graph, chosen
@@ -163,10 +168,16 @@ class DiagnosisMatrix:
 
     @cached_property
     def folds(self) -> Groups:
-        """Four groups of patients of about equal size, fixed by their place, for what is held out."""
+        """Four groups of patients of about equal size, for what is held out. One drawn twice stays in one."""
+        return Groups.of(self._fold_numbers, N_FOLDS)
+
+    @cached_property
+    def _fold_numbers(self) -> Int8:
+        if self.fold is not None:
+            return self.fold
         golden = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing spreads consecutive numbers evenly
         place = np.arange(self.n_patients, dtype=np.uint64)
-        return Groups.of((place * golden >> np.uint64(62)).astype(np.int8), N_FOLDS)
+        return (place * golden >> np.uint64(62)).astype(np.int8)
 
     def take(self, rows: Int64) -> "DiagnosisMatrix":
         """The matrix of some patients, ascending; one drawn twice counts as two.
@@ -181,4 +192,6 @@ class DiagnosisMatrix:
             first_diagnoses=tuple(one.drawn(begins) for one in self.first_diagnoses),
             visit_offsets=offsets(np.diff(self.visit_offsets)[rows]),
             onsets_per_visit=np.asarray(self.onsets_per_visit[visits]),
+            out_of_graph=float("nan"),
+            fold=self._fold_numbers[rows],
         )

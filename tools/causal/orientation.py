@@ -17,6 +17,7 @@ from tools.causal.matrix import DiagnosisMatrix
 from tools.numerics import counting
 from tools.numerics.jit import Kernels
 
+Bool = npt.NDArray[np.bool_]
 Float = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
@@ -147,13 +148,28 @@ def _gains(counts: _OnsetCounts, kernels: Kernels) -> Float:
     return gains
 
 
+def permitted(matrix: DiagnosisMatrix, constraints: Constraints = UNCONSTRAINED) -> Bool:
+    """Which edges time and tiers permit: those it backs, and undecided ones that run to no lower tier.
+
+    Returns:
+        Row = cause, column = effect, shape (n_nodes, n_nodes).
+    """
+    gain = time_evidence(matrix).lagged_gain
+    tiers = constraints.tiers or {}
+    tier = np.array([tiers.get(node, 0) for node in matrix.nodes])
+    undecided = np.abs(gain) < IDENTIFIED_NATS
+    free = (gain >= IDENTIFIED_NATS) | (undecided & (tier[:, None] <= tier))
+    np.fill_diagonal(free, False)
+    return np.asarray(free)
+
+
 class Oriented(NamedTuple):
-    """A graph none of whose edges runs against time, but for required ones.
+    """A graph none of whose edges runs against time or tiers, but for required ones.
 
     Attributes:
         graph: the result.
-        turned: edges that ran against time and were turned round, as they were, strongest evidence first.
-        dropped: edges that ran against time and could not be turned, as they were, likewise.
+        turned: edges that were turned round, as they were, those that time speaks against most first.
+        dropped: edges that could not be turned, as they were, likewise.
     """
 
     graph: CausalGraph
@@ -162,10 +178,11 @@ class Oriented(NamedTuple):
 
 
 def orient(graph: CausalGraph, matrix: DiagnosisMatrix, constraints: Constraints = UNCONSTRAINED) -> Oriented:
-    """Turn round the edges that run against time (verdict `against`, see `Direction`).
+    """Turn round the edges that time or tiers do not permit (see `permitted`).
 
-    They are all taken out and put back the other way, strongest evidence first. One stays out if the turned
-    edge would close a cycle, is forbidden, or is one direct cause too many. Required edges stay as they are.
+    They are all taken out and put back the other way, those that time speaks against most first. One stays
+    out if the turned edge would close a cycle, is forbidden, or is one direct cause too many. Required edges
+    stay as they are.
 
     Args:
         graph: its nodes are columns of `matrix`.
@@ -175,14 +192,12 @@ def orient(graph: CausalGraph, matrix: DiagnosisMatrix, constraints: Constraints
     Raises:
         InputError: a node that is not a column of `matrix`.
     """
-    gain = time_evidence(matrix).lagged_gain
-    evidence = {
-        edge: float(gain[matrix.column(edge.cause), matrix.column(edge.effect)]) for edge in graph.edges
-    }
-    wrong = [e for e in graph.edges if evidence[e] <= -IDENTIFIED_NATS and e not in constraints.required]
+    gain, free = time_evidence(matrix).lagged_gain, permitted(matrix, constraints)
+    places = {edge: (matrix.column(edge.cause), matrix.column(edge.effect)) for edge in graph.edges}
+    wrong = [e for e in graph.edges if not free[places[e]] and e not in constraints.required]
     turned, dropped = [], []
     found = graph.edit(remove=wrong)
-    for edge in sorted(wrong, key=lambda edge: (evidence[edge], edge)):
+    for edge in sorted(wrong, key=lambda edge: (gain[places[edge]], edge)):
         cause, effect = edge.effect, edge.cause
         if (
             (cause, effect) in constraints.forbidden

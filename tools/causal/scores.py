@@ -44,8 +44,8 @@ class Score:
 
     `noisy_or_bic` and `logistic_bic` are the BIC of a leaky noisy-OR and of a logistic model, whose intercept
     differs by stratum of burden: n_strata + n_parents parameters a family. `heldout` is the log-likelihood of
-    four folds of patients, each under the model fitted to the others. `auto` takes for each family the
-    noisy-OR or the table, whichever predicts the folds better, at its BIC. The others are scores of
+    four folds of patients, each under the model fitted to the others. `auto` is the BIC of the noisy-OR, but
+    for families whose table both predicts the folds better and has the higher BIC. The others are scores of
     conditional probability tables, see `cell_scores`. By `loglik` no edge can ever lose.
 
     Attributes:
@@ -61,6 +61,8 @@ class Score:
     model: FoldModel | None = None
 
     def __post_init__(self) -> None:
+        if self.model is not None and (self.name != "heldout" or self.model not in {*MODELS, "auto"}):
+            raise InputError("model", f"of heldout only, one of {', '.join(MODELS)}, auto")
         if self.name not in get_args(ScoreName):
             raise InputError("method", f"one of {', '.join(get_args(ScoreName))}")
         if not 0 < self.ess < np.inf:
@@ -280,8 +282,9 @@ def _by_fold(score: Score, counts: Float, n_strata: int, n_patients: int, kernel
     promise = [held_out(model, by_fold, n_strata, kernels) for model in models]
     if score.name == "heldout":
         return np.maximum(*promise)
-    values = [bic(model, by_fold.sum(axis=1), n_strata, n_patients, kernels) for model in models]
-    return np.where(promise[0] >= promise[1], *values)
+    whole = by_fold.sum(axis=1)
+    smooth, free = (bic(model, whole, n_strata, n_patients, kernels) for model in models)
+    return np.where(promise[1] > promise[0], np.maximum(smooth, free), smooth)
 
 
 def total_score(graph: CausalGraph, matrix: DiagnosisMatrix, method: Method = DEFAULT) -> float:

@@ -14,7 +14,7 @@ from tools.causal.scores import Method, Score
 from tools.safety.errors import InputError
 
 MIN_GAIN = 1e-6
-MAX_STEPS = 1_000
+MAX_STEPS = 10_000
 
 
 def hill_climb(
@@ -22,46 +22,62 @@ def hill_climb(
     start: CausalGraph | None = None,
     constraints: Constraints = UNCONSTRAINED,
     method: Method = scores.DEFAULT,
-    max_steps: int = MAX_STEPS,
+    max_steps: int | None = None,
     tabu: int = 0,
 ) -> CausalGraph:
     """Climb to a graph that no single legal edit improves; deterministic.
 
-    First, required edges are put in, forbidden ones taken out, and edges against time turned (see `orient`).
-    From there each step makes the best edit. Greedy: until none gains. With a tabu list (Glover 1989;
-    Bouckaert 1995 for graphs): past a summit the least bad edit is made, but none on a pair of diseases
-    edited in the last `tabu` steps unless it beats the best graph so far, until `tabu` in a row did not.
+    First, required edges are put in, with the edges of `start` that are not forbidden and close no cycle with
+    them, and edges against time or tiers are turned (see `orient`). From there each step makes the best edit.
+    Greedy: until none gains. With a tabu list (Glover 1989; Bouckaert 1995 for graphs): past a summit the
+    least bad edit is made, but none on a pair of diseases edited in the last `tabu` steps unless it beats the
+    best graph so far, until `tabu` in a row did not.
 
-    A score of fitted models climbs twice, from there and from the summit that BIC reaches from there, and the
-    higher graph is returned. Early on, a noisy-OR without the other causes is misspecified and directs
-    edges wrongly, which no single edit puts right; the tables of BIC are not.
+    A score of fitted models climbs twice, unless `max_steps` is given: from there and from the summit that
+    BIC reaches from there; the higher graph is returned. Early on, a noisy-OR without the other causes is
+    misspecified and directs edges wrongly, which no single edit puts right; the tables of BIC are not.
 
     Args:
         matrix: the data.
         start: where to begin; the empty graph over the matrix's nodes by default.
         constraints: what the search may do.
         method: the score. By `loglik` it only ever adds edges.
-        max_steps: most edits; with less than the default there is one climb.
+        max_steps: most edits of one climb. None: as many as it takes, and two climbs where they pay.
         tabu: length of the tabu list, edits; 0 is greedy.
 
     Raises:
-        InputError: unknown method or node, `tabu` is negative, or required edges that form a cycle.
+        InputError: unknown method or node, `tabu` is negative, required edges that form a cycle, or a start
+            that has more edges or causes of one disease than the constraints allow.
     """
     if tabu < 0:
         raise InputError("tabu", "0 (greedy) or more steps")
     score = scores.named(method)
-    graph = start or CausalGraph(matrix.nodes)
-    reversed_required = [(effect, cause) for cause, effect in constraints.required]
-    graph = graph.edit(add=constraints.required, remove=[*constraints.forbidden, *reversed_required])
-    graph = orient(graph, matrix, constraints).graph
+    graph = _begin(start or CausalGraph(matrix.nodes), matrix, constraints)
 
     def climb(begin: CausalGraph, by: Score) -> CausalGraph:
-        return _climb(Neighbourhood(begin, matrix, constraints, by), max_steps, tabu)
+        return _climb(Neighbourhood(begin, matrix, constraints, by), max_steps or MAX_STEPS, tabu)
 
-    if score.of_tables or max_steps < MAX_STEPS:
+    if score.of_tables or max_steps is not None:
         return climb(graph, score)
     summits = climb(graph, score), climb(climb(graph, Score("bic")), score)
     return max(summits, key=lambda summit: scores.total_score(summit, matrix, score))
+
+
+def _begin(start: CausalGraph, matrix: DiagnosisMatrix, constraints: Constraints) -> CausalGraph:
+    """The start as the constraints have it."""
+    graph = CausalGraph(start.nodes, constraints.required)
+    for cause, effect in start.edges:
+        if (cause, effect) not in constraints.forbidden and cause not in graph.descendants(effect):
+            graph = graph.edit(add=[(cause, effect)])
+    graph = orient(graph, matrix, constraints).graph
+    most = constraints.max_edges
+    if any(len(graph.parents(node)) > constraints.max_parents for node in graph.nodes):
+        raise InputError(
+            "start", f"more than {constraints.max_parents} direct causes of one disease; keep fewer"
+        )
+    if most is not None and len(graph.edges) > most:
+        raise InputError("start", f"more than {most} edges; keep fewer")
+    return graph
 
 
 def _climb(around: Neighbourhood, max_steps: int, tabu: int) -> CausalGraph:

@@ -75,6 +75,9 @@ def local_client(n_workers: int) -> "Iterator[Client]":
             host="127.0.0.1",
             dashboard_address=None,
             memory_limit=None,
+            # Whoever reaches a worker's port can run code there: only holders of these keys do.
+            protocol="tls://",
+            security=True,
         ) as cluster,
         Client(cluster) as client,  # type: ignore[no-untyped-call]
     ):

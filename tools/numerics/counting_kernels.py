@@ -73,14 +73,35 @@ def _to_cells(counts: Int64, n_columns: int) -> None:
 
 
 @compiled
+def cells(bits: Words, columns: Int64, out: Int32) -> None:
+    """The cell of each row."""
+    for word in range(bits.shape[1]):
+        begin = 64 * word
+        here = out[begin : min(begin + 64, len(out))]
+        for r in range(len(here)):
+            here[r] = 0
+        for place in range(len(columns)):
+            value = bits[columns[place], word]
+            for r in range(len(here)):
+                here[r] |= np.int32((value >> np.uint64(r)) & np.uint64(1)) << place
+
+
+@compiled
 def family_counts(bits: Words, columns: Int64, starts: Int64, n_rows: int, out: Int64) -> None:
-    """Counts by cell of many families, one after the other in `out`."""
+    """Counts by cell of many families, one after the other in `out`; those with many cells row by row."""
     place = 0
     for family in range(len(starts) - 1):
         mine = columns[starts[family] : starts[family + 1]]
         counts = out[place : place + (1 << len(mine))]
         for s in range(len(counts)):
             counts[s] = 0
+        place += len(counts)
+        if len(counts) * bits.shape[1] > WORDS_A_ROW * n_rows:
+            cell = np.empty(n_rows, dtype=np.int32)
+            cells(bits, mine, cell)
+            for r in range(n_rows):
+                counts[cell[r]] += 1
+            continue
         block = _block(len(mine))
         masks = np.empty((len(counts), block), dtype=np.uint64)
         for begin in range(0, bits.shape[1], block):
@@ -93,21 +114,6 @@ def family_counts(bits: Words, columns: Int64, starts: Int64, n_rows: int, out: 
                 counts[s] += total
         counts[0] = n_rows
         _to_cells(counts, len(mine))
-        place += len(counts)
-
-
-@compiled
-def cells(bits: Words, columns: Int64, out: Int32) -> None:
-    """The cell of each row."""
-    for word in range(bits.shape[1]):
-        begin = 64 * word
-        here = out[begin : min(begin + 64, len(out))]
-        for r in range(len(here)):
-            here[r] = 0
-        for place in range(len(columns)):
-            value = bits[columns[place], word]
-            for r in range(len(here)):
-                here[r] |= np.int32((value >> np.uint64(r)) & np.uint64(1)) << place
 
 
 @compiled

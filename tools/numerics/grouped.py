@@ -6,7 +6,7 @@ which counts these are and what phi is.
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -34,7 +34,7 @@ class Link(NamedTuple):
     bend: Callable[[Float], tuple[Float, Float]]
 
 
-@cache
+@lru_cache(maxsize=64)
 def design(n_strata: int, n_parents: int) -> Float:
     """Which parameters act in each cell, shape (n_strata * 2**n_parents, n_strata + n_parents).
 
@@ -44,7 +44,9 @@ def design(n_strata: int, n_parents: int) -> Float:
     cells = np.arange(n_strata * n_patterns)
     intercepts = cells[:, None] // n_patterns == np.arange(n_strata)
     parents = cells[:, None] % n_patterns >> np.arange(n_parents) & 1
-    return np.hstack([intercepts, parents]).astype(np.float64)
+    acting = np.hstack([intercepts, parents]).astype(np.float64)
+    acting.flags.writeable = False
+    return acting
 
 
 def n_parents_of(tables: Float, n_strata: int) -> int:

@@ -10,13 +10,18 @@ import numpy as np
 T = TypeVar("T")
 
 _SMALL = 64
+_ITEM = 40  # of a tuple: the pointer to it and a number behind it
 
 
-def size_of(answer: object) -> int:
-    """About how many bytes an answer holds: the arrays in it, at any depth of tuples."""
-    if isinstance(answer, np.ndarray):
-        return answer.nbytes
-    return sum(map(size_of, answer), _SMALL) if isinstance(answer, tuple) else _SMALL
+def size_of(thing: object) -> int:
+    """About how many bytes something holds: the arrays in it, and what tuples of any depth take."""
+    if isinstance(thing, np.ndarray):
+        return thing.nbytes + _SMALL
+    if isinstance(thing, tuple):
+        return _SMALL + sum(
+            size_of(item) if isinstance(item, np.ndarray | tuple) else _ITEM for item in thing
+        )
+    return _SMALL
 
 
 class Memory:
@@ -25,7 +30,7 @@ class Memory:
     Two threads that ask for one missing key may both compute it; either answer is kept.
 
     Args:
-        most_bytes: what all answers may take together (see `size_of`); a larger one is not kept.
+        most_bytes: what all answers and their keys may take together (see `size_of`).
     """
 
     def __init__(self, most_bytes: int) -> None:
@@ -46,23 +51,26 @@ class Memory:
 
         Args:
             keys: of the answers.
-            compute: from the places in `keys` of what is missing to the answers, in that order.
+            compute: from the places in `keys` of what is missing, each key once, to the answers in order.
         """
         with self._lock:
             found = {place: self._answers[key] for place, key in enumerate(keys) if key in self._answers}
             for place in found:
                 self._answers.move_to_end(keys[place])
-        missing = [place for place in range(len(keys)) if place not in found]
-        for place, answer in zip(missing, compute(missing) if missing else [], strict=True):
-            found[place] = answer
-            self.keep(keys[place], answer)
-        return [cast(T, found[place]) for place in range(len(keys))]
+        missing = {keys[place]: place for place in reversed(range(len(keys))) if place not in found}
+        places = sorted(missing.values())
+        new = dict(zip((keys[place] for place in places), compute(places) if places else [], strict=True))
+        for key, answer in new.items():
+            self.keep(key, answer)
+        return [cast(T, found[place]) if place in found else new[key] for place, key in enumerate(keys)]
 
     def keep(self, key: Hashable, answer: object) -> None:
-        """Keep an answer; the least recently used ones make room."""
+        """Keep an answer; the least recently used ones make room, and one too large for all goes at once."""
         with self._lock:
-            self._bytes += size_of(answer) - (size_of(self._answers[key]) if key in self._answers else 0)
+            if key in self._answers:
+                self._bytes -= size_of(key) + size_of(self._answers.pop(key))
             self._answers[key] = answer
-            self._answers.move_to_end(key)
+            self._bytes += size_of(key) + size_of(answer)
             while self._bytes > self.most_bytes:
-                self._bytes -= size_of(self._answers.popitem(last=False)[1])
+                gone, lost = self._answers.popitem(last=False)
+                self._bytes -= size_of(gone) + size_of(lost)

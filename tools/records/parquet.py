@@ -36,7 +36,7 @@ def shards(path: Path) -> tuple[Path, ...]:
     """The .parquet files of a folder by name, or the one that the path is.
 
     Raises:
-        InputError: the folder cannot be read, or there is no such file.
+        InputError: the folder cannot be read, there is no such file, or there are some further down.
     """
     try:
         files = sorted(path.iterdir()) if path.is_dir() else [path]
@@ -46,15 +46,16 @@ def shards(path: Path) -> tuple[Path, ...]:
     found = tuple(file for file in files if file.name.lower().endswith(_ENDING) and file.is_file())
     if not found:
         raise InputError("records", f"{NAME} needs {NEEDS}")
+    if any(file.is_dir() and next(file.rglob(f"*{_ENDING}"), None) for file in files):
+        raise InputError("records", "there are parquet files in folders of the folder; move all into one")
     return found
 
 
 def matches(path: Path) -> bool:
     """Whether a path is a .parquet file or a folder that holds one."""
-    try:
-        return bool(shards(path))
-    except InputError:
-        return False
+    if not path.is_dir():
+        return path.name.lower().endswith(_ENDING) and path.is_file()
+    return any(file.name.lower().endswith(_ENDING) and file.is_file() for file in path.iterdir())
 
 
 def read(path: Path, system: str | None = None) -> Cohort:

@@ -70,7 +70,7 @@ class _Line(NamedTuple):
 def causal_graph(graph: Graph, ranks: Mapping[str, int] | None = None) -> str:
     """The causal graph as SVG, causes to the left of their effects.
 
-    Line width and number: strength. Dashed: only the score's form tells the direction; dotted: nothing does.
+    Line width and number: strength. Dashed: only the score tells the direction; dotted: nothing does.
     Nodes without an edge are counted, not drawn.
 
     Args:
@@ -131,7 +131,7 @@ def edge_summary(edge: GraphEdge) -> str:
     confidence = "" if edge.confidence is None else f"confidence {share(edge.confidence)}, "
     return (
         f"strength {percent(edge.strength)} (95% interval {percent_range(edge.interval)}), {confidence}"
-        f"gain {number(edge.gain)} nats, {number(edge.held_out_gain)} on patients held out; direction "
+        f"gain {number(edge.gain)} nats, {number(edge.held_out_gain)} cross-validated; direction "
         f"{identified(edge.identified_by)}: {time_counts(edge.direction)}; {reversal(edge.reversal)}"
     )
 

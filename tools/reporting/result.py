@@ -96,13 +96,13 @@ class GraphEdge(_Frozen):
     Attributes:
         strength: lambda of the leaky noisy-OR: chance that the cause alone brings the effect.
         interval: 95 % interval of the strength, given the graph (the same patients chose the edge).
-        confidence: share of bootstrap resamples of the patients from which the search finds the edge; None
+        confidence: share of resamples, random halves of the patients, that find the edge; None
             where none were drawn. Not the probability that the edge is true.
         gain: what the accepted score loses without the edge, nats.
-        held_out_gain: what the log-likelihood of patients held out loses without the edge, nats.
+        held_out_gain: what the cross-validated log-likelihood loses without the edge, given the others, nats.
         reversal: what turning the edge round would change the accepted score by, nats; None where it cannot
             be turned.
-        identified_by: what tells this direction from the other: time, only the form of the score, or nothing.
+        identified_by: what tells this direction from the other: time, only the score, or nothing.
         direction: evidence of time for its direction.
         evidence: ids of passages with a finding for it.
     """
@@ -128,7 +128,7 @@ class GraphScores(_Frozen):
         by_burden: whether it compares patients of like burden (number of codes) only.
         ess: equivalent sample size, patients; only `bdeu` reads it.
         gain_per_patient: accepted score over that of the graph without edges, nats a patient.
-        held_out_gain_per_patient: the same for the log-likelihood of patients held out.
+        held_out_gain_per_patient: the same for the cross-validated log-likelihood, given the edges.
         log_likelihood: of the paper's eq. 5, summed over the patients and the graph's diseases, nats.
         out_of_graph: what the data set's other codes add to it, the same for every graph, nats.
         n_patients: in the records.
@@ -160,7 +160,7 @@ class IterationScore(_Frozen):
     Attributes:
         accepted_score: what graphs are accepted by, nats; higher is better.
         gain_per_patient: the same over that of the graph without edges, nats a patient.
-        held_out_gain_per_patient: likewise, in the log-likelihood of patients held out.
+        held_out_gain_per_patient: likewise, in the cross-validated log-likelihood, given the edges.
         log_likelihood: of the paper's eq. 5; more edges never lower it.
         change: share of the edges that changed since the turn before.
     """

@@ -17,7 +17,7 @@ STOPPED: dict[StopReason | None, str] = {
 
 IDENTIFIED: dict[IdentifiedBy, str] = {
     "time": "by time",
-    "score": "only by the score's form",
+    "score": "only by the score",
     "nothing": "not identified",
 }
 
