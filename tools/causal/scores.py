@@ -234,7 +234,8 @@ def neighbour_scores(
             _by_table(score, counted.more, own._replace(parents=larger), matrix),
         )
 
-    return matrix.memory.recall((score, wanted, candidates), compute)
+    key = score, wanted, np.array(candidates, dtype=np.int32).tobytes()
+    return matrix.memory.recall(key, compute)
 
 
 def _neighbours_by_cell(score: Score, counted: tables.Neighbours, n_patients: int) -> NeighbourScores:

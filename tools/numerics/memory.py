@@ -9,19 +9,17 @@ import numpy as np
 
 T = TypeVar("T")
 
-_SMALL = 64
-_ITEM = 40  # of a tuple: the pointer to it and a number behind it
+_HEAD = 64  # of an array, a tuple or a string of bytes, about
+_ITEM = 40  # a number or a word, and the pointer to it
 
 
 def size_of(thing: object) -> int:
-    """About how many bytes something holds: the arrays in it, and what tuples of any depth take."""
-    if isinstance(thing, np.ndarray):
-        return thing.nbytes + _SMALL
+    """About how many bytes something holds: arrays, and tuples of any depth with what is in them."""
     if isinstance(thing, tuple):
-        return _SMALL + sum(
-            size_of(item) if isinstance(item, np.ndarray | tuple) else _ITEM for item in thing
-        )
-    return _SMALL
+        return sum(map(size_of, thing), _HEAD)
+    if isinstance(thing, np.ndarray):
+        return thing.nbytes + _HEAD
+    return len(thing) + _HEAD if isinstance(thing, bytes) else _ITEM
 
 
 class Memory:
@@ -44,7 +42,13 @@ class Memory:
 
     def recall(self, key: Hashable, compute: Callable[[], T]) -> T:
         """The answer kept under a key, or a new one. A failed computation leaves nothing behind."""
-        return self.recall_all([key], lambda _places: [compute()])[0]
+        with self._lock:
+            if key in self._answers:
+                self._answers.move_to_end(key)
+                return cast(T, self._answers[key])
+        answer = compute()
+        self.keep(key, answer)
+        return answer
 
     def recall_all(self, keys: Sequence[Hashable], compute: Callable[[list[int]], list[T]]) -> list[T]:
         """The answers kept under some keys, those that are missing computed together.
