@@ -149,7 +149,7 @@ def _interval(interval: tuple[float, float] | None, form: str) -> str:
 
 def _edges(result: DiagnosisResult) -> Table:
     headings = ("strength", "95 % interval", "confidence", "cause, and effect")
-    title = "Causal graph, best supported edges first"
+    title = "Causal graph, edges of the largest gain first"
     table = _table(title, *headings, right=frozenset({"strength", "confidence"}))
     table.caption, table.caption_justify = _legend(result.graph.scores), "left"
     for edge in sorted(result.graph.edges, key=lambda edge: (-edge.gain, edge.cause, edge.effect)):
