@@ -55,7 +55,7 @@ PEERS = {"loglik": "LogLikelihood", "bic": "BIC", "aic": "AIC", "bdeu": "BDeu", 
 
 
 @pytest.mark.parametrize("kernels", ["numba", "numpy"])
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(20))
 def test_table_scores_equal_pgmpy(seed, kernels):
     structure_score = pytest.importorskip("pgmpy.structure_score")
     import pandas as pd

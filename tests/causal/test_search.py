@@ -118,6 +118,18 @@ def test_constraints_are_respected_whatever_the_start(seed, max_parents, max_edg
     assert all(tiers[a] <= tiers[b] for a, b in found.edges if (a, b) != required)
 
 
+@settings(max_examples=30)
+@given(seeds, st.integers(1, 3), st.integers(2, 6))
+def test_few_edges_and_causes_are_kept_to(seed, max_parents, max_edges):
+    matrix, required = random_matrix(seed, n_visits=1), (KEYS[1], KEYS[0])
+    rules = Constraints(required=(required,), max_parents=max_parents, max_edges=max_edges)
+    start = CausalGraph(KEYS, [(KEYS[0], KEYS[1]), (KEYS[2], KEYS[4])])
+    found = hill_climb(matrix, start, rules, method="loglik", tabu=seed % 3)
+    assert required in found.edges
+    assert len(found.edges) == max_edges
+    assert all(len(found.parents(node)) <= max_parents for node in KEYS)
+
+
 def test_a_pin_that_would_close_a_cycle_with_the_start_wins():
     a, b, c = KEYS[:3]
     start = CausalGraph(KEYS, [(a, b), (b, c)])

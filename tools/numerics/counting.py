@@ -36,10 +36,6 @@ class Packed(NamedTuple):
     n_rows: int
     kernels: Kernels
 
-    def joined(self, more: Words) -> "Packed":
-        """With some columns behind its own."""
-        return self._replace(bits=np.concatenate([self.bits, more])) if len(more) else self
-
 
 class FamilyCounts(NamedTuple):
     """Counts of many families.
