@@ -3,7 +3,8 @@ REPORT ?= demo-report
 
 VENV := .venv
 BIN := $(VENV)/bin
-TEST_EXTRAS := bench,cluster,dev,server
+TEST_EXTRAS := bench,cluster,dev,docx,embeddings,server
+comma := ,
 
 # uv installs in seconds what pip installs in minutes, but does not read pip's settings (mirrors, wheel
 # folders): where it fails, pip has the last word.
@@ -11,6 +12,13 @@ define install
 @if $(BIN)/uv --version >/dev/null 2>&1 && $(BIN)/uv pip install --python $(BIN)/python -c constraints.txt $(1); \
 then :; else $(BIN)/python -m pip install -c constraints.txt $(1); fi
 @touch $@
+endef
+
+# The extra `embeddings` needs PyTorch. pip takes its small CPU build where the settings of this machine name one,
+# uv would fetch the CUDA build of several GB all the same; once it is there, uv leaves it alone.
+define install_torch
+$(if $(filter all embeddings,$(subst $(comma), ,$*)),$(BIN)/python -m pip install -c constraints.txt \
+  $$(grep -o 'torch==[0-9.]*' pyproject.toml))
 endef
 
 .DEFAULT_GOAL := help
@@ -56,4 +64,5 @@ $(VENV)/installed-base: pyproject.toml constraints.txt $(VENV)/created
 	$(call install,-e .)
 
 $(VENV)/installed-%: pyproject.toml constraints.txt $(VENV)/created
+	$(install_torch)
 	$(call install,-e ".[$*]")

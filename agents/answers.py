@@ -6,6 +6,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from tools.reporting.result import EffectDirection, Strength
+
 _MAX_DEPTH = 40
 _MAX_PROBLEMS = 5
 _FENCE = "```"
@@ -30,18 +32,26 @@ class Query(Answer):
 
 
 class QuotedClaim(Answer):
-    """A claim about one or two diseases, with the passage's own words."""
+    """What a passage says that a disease does to the chance of another, and the passage's own words for it.
 
-    claim: Short
-    quote: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+    Attributes:
+        cause: code of the disease that acts, or null where it is none of the case.
+        effect: code of the disease acted on, or null where it is none of the case.
+        direction: what the cause does to the chance of the effect.
+        strength: how much, in the passage's judgement.
+        quote: the words that say so.
+    """
+
     cause: Code | None = None
     effect: Code | None = None
+    direction: EffectDirection
+    strength: Strength = "unstated"
+    quote: Annotated[str, StringConstraints(min_length=1, max_length=600)]
 
 
 class Reading(Answer):
     """What one passage says about the case."""
 
-    summary: Long
     findings: list[QuotedClaim] = Field(max_length=20)
 
 

@@ -5,6 +5,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from tools.reporting.result import EffectDirection, Strength
+
 Role = Literal["history", "candidate"]
 
 
@@ -42,16 +44,20 @@ class QueryCase(Case):
 
 
 class CasePassage(BaseModel):
-    """A passage as a mind sees it.
+    """A passage as a mind sees it: its words marked and fenced, see `tools.knowledge.quarantine`.
 
     Attributes:
+        fence: the name of the fences of this case.
+        title: of the document, fenced.
+        section: its heading, fenced.
+        text: fenced.
         about: the case's codes that its document is about.
-        other_names: diseases outside the case that the passage names.
+        other_names: diseases outside the case that the passage names, each marked.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    id: str
+    fence: str
     title: str
     section: str
     text: str
@@ -104,15 +110,25 @@ class Association(BaseModel):
 
 
 class CaseFinding(BaseModel):
-    """A finding of the library as a mind sees it."""
+    """A finding as a mind sees it that must see no word of a document.
+
+    Attributes:
+        passage: short key of the passage, by which it is cited.
+        direction: what the cause does to the chance of the effect.
+        strength: how much, in the passage's judgement.
+        trust: place of its library among those searched; 1 is the most trusted.
+        contradicted: whether another finding says otherwise.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     passage: str
-    claim: str
-    quote: str
     cause: str | None = None
     effect: str | None = None
+    direction: EffectDirection
+    strength: Strength
+    trust: int
+    contradicted: bool
 
 
 class Limits(BaseModel):

@@ -1,6 +1,7 @@
 """Puts together the one result that a diagnosis run ends with."""
 
 from functools import cache
+from hashlib import sha256
 from importlib import metadata
 from typing import Any, TypedDict
 
@@ -60,7 +61,7 @@ class ConclusionSlice(TypedDict, total=False):
     diseases: dict[str, dict[str, Any]]
     candidates: list[dict[str, Any]]
     query: str
-    knowledge: dict[str, str]
+    knowledge: dict[str, Any]
     passages: list[dict[str, Any]]
     findings: list[dict[str, Any]]
     trials: list[dict[str, Any]]
@@ -155,7 +156,7 @@ def _graph(state: ConclusionSlice) -> Graph:
         return Graph()
     diseases = state["diseases"]
     cited: dict[tuple[str, str], list[str]] = {}
-    for finding in state.get("findings") or []:
+    for finding in _raising(state):
         cited.setdefault((finding["cause"], finding["effect"]), []).append(finding["passage"])
     return Graph(
         nodes=tuple(
@@ -169,6 +170,10 @@ def _graph(state: ConclusionSlice) -> Graph:
         ),
         scores=GraphScores(**{field: state["graph"][field] for field in GraphScores.model_fields}),
     )
+
+
+def _raising(state: ConclusionSlice) -> list[dict[str, Any]]:
+    return [found for found in (state.get("findings") or []) if found["direction"] == "raises"]
 
 
 def _edge(edge: dict[str, Any], evidence: tuple[str, ...]) -> GraphEdge:
@@ -196,16 +201,17 @@ def _candidate(candidate: dict[str, Any], diseases: dict[str, dict[str, Any]]) -
 def _knowledge(state: ConclusionSlice) -> Knowledge | None:
     if not state.get("knowledge"):
         return None
-    shown = set(CitedPassage.model_fields)
     return Knowledge(
         **state["knowledge"],
         query=state["query"],
-        passages=tuple(
-            CitedPassage(**{field: value for field, value in p.items() if field in shown})
-            for p in (state.get("passages") or [])
-        ),
+        passages=tuple(_cited(passage) for passage in (state.get("passages") or [])),
         findings=tuple(Finding(**finding) for finding in (state.get("findings") or [])),
     )
+
+
+def _cited(passage: dict[str, Any]) -> CitedPassage:
+    shown = {field: passage[field] for field in passage.keys() & CitedPassage.model_fields.keys()}
+    return CitedPassage(**shown, text_sha256=sha256(passage["text"].encode()).hexdigest())
 
 
 @cache

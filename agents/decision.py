@@ -1,12 +1,13 @@
 """The Decision-Making Agent (algorithm 3): a ranked list, each with its reason, its path and its passages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, TypedDict
 
 from agents.answers import Decision, ProposedPrediction
-from agents.cases import CaseEdge, CaseFinding, CaseRisk, DecisionCase
+from agents.cases import CaseEdge, CaseRisk, DecisionCase
 from agents.codes import CodeList
+from agents.findings import case_findings, passage_keys
 from agents.intake import case_diseases
 from agents.model import ask
 from agents.settings import Settings
@@ -32,6 +33,7 @@ def decide(state: DecisionSlice) -> dict[str, Any]:
     settings = Settings.model_validate(state["settings"])
     diseases = case_diseases(state["diseases"])
     edges = (state.get("graph") or {}).get("edges", [])
+    passages = state.get("passages") or []
     risks = next_visit_risks.invoke(
         {
             "nodes": [d.code for d in diseases],
@@ -47,33 +49,34 @@ def decide(state: DecisionSlice) -> dict[str, Any]:
         diseases=diseases,
         edges=tuple(CaseEdge.read(edge) for edge in edges),
         risks=tuple(CaseRisk.model_validate(risk) for risk in risks),
-        findings=tuple(CaseFinding.model_validate(f) for f in (state.get("findings") or [])),
+        findings=case_findings(state.get("findings") or [], passages),
         comment=state["focus"],
         top_k=settings.top_k,
     )
-    retrieved = frozenset(passage["id"] for passage in (state.get("passages") or []))
+    shown = {finding.passage for finding in case.findings}
+    sources = {key: passage for passage, key in passage_keys(passages).items() if key in shown}
     reply = ask(
         case,
         Decision,
         settings,
-        admit=lambda decision: _admit(decision, case, retrieved),
+        admit=lambda decision: _admit(decision, case, sources),
         calls_used=state.get("calls", 0),
     )
     return {"decision": reply.value, "risks": risks, "calls": reply.calls}
 
 
-def _admit(decision: Decision, case: DecisionCase, retrieved: frozenset[str]) -> dict[str, Any]:
-    """The decision over the case's codes.
+def _admit(decision: Decision, case: DecisionCase, sources: Mapping[str, str]) -> dict[str, Any]:
+    """The decision over the case's codes, citing passages by their ids; `sources` has them by their keys.
 
     Raises:
         InputError: too many predictions, an unknown or repeated code, a path that is none, or a
-            passage that was not retrieved.
+            passage that no finding is from.
     """
     if len(decision.predictions) > case.top_k:
         raise InputError("predictions", f"more than {case.top_k}; keep the most important")
     codes = CodeList(disease.code for disease in case.diseases)
     predictions = [
-        _prediction(f"predictions.{i}", p, case, codes, retrieved) for i, p in enumerate(decision.predictions)
+        _prediction(f"predictions.{i}", p, case, codes, sources) for i, p in enumerate(decision.predictions)
     ]
     chosen = [prediction["code"] for prediction in predictions]
     if len(set(chosen)) != len(chosen):
@@ -86,19 +89,19 @@ def _prediction(
     proposed: ProposedPrediction,
     case: DecisionCase,
     codes: CodeList,
-    retrieved: frozenset[str],
+    sources: Mapping[str, str],
 ) -> dict[str, Any]:
     code = codes.resolve(f"{place}.code", proposed.code)
     path = [codes.resolve(f"{place}.path", step) for step in proposed.path]
     _refuse_false_path(f"{place}.path", path, code, case)
-    if not set(proposed.evidence) <= retrieved:
-        raise InputError(f"{place}.evidence", "names a passage that was not retrieved; cite given ids only")
+    if not sources.keys() >= set(proposed.evidence):
+        raise InputError(f"{place}.evidence", "names a passage that no finding is from; cite given keys only")
     return {
         "code": code,
         "probability": proposed.probability,
         "reason": proposed.reason,
         "path": path,
-        "evidence": list(dict.fromkeys(proposed.evidence)),
+        "evidence": [sources[key] for key in dict.fromkeys(proposed.evidence)],
         "counter_evidence": proposed.counter_evidence,
     }
 

@@ -10,7 +10,6 @@ from agents.cases import (
     Basis,
     CaseDisease,
     CaseEdit,
-    CaseFinding,
     FittedEdge,
     Limits,
     Memory,
@@ -18,6 +17,7 @@ from agents.cases import (
     RememberedGraph,
 )
 from agents.codes import CodeList
+from agents.findings import case_findings
 from agents.intake import case_diseases
 from agents.model import Inadmissible, Reply, ask
 from agents.settings import Settings
@@ -40,6 +40,7 @@ class DiscoverySlice(TypedDict, total=False):
 
     diseases: dict[str, dict[str, Any]]
     findings: list[dict[str, Any]]
+    passages: list[dict[str, Any]]
     hypothesis: dict[str, Any]
     trials: list[dict[str, Any]]
     settings: dict[str, Any]
@@ -147,7 +148,7 @@ class _CaseView:
         self.diseases: tuple[CaseDisease, ...] = case_diseases(state["diseases"])
         self.nodes = [disease.code for disease in self.diseases]
         self.history = [disease.code for disease in self.diseases if disease.role == "history"]
-        self.findings = tuple(CaseFinding.model_validate(f) for f in (state.get("findings") or []))
+        self.findings = case_findings(state.get("findings") or [], state.get("passages") or [])
         max_edges = _EDGES_PER_DISEASE * len(self.nodes)
         self.limits = Limits(max_edges=max_edges, max_parents=self.settings.max_parents)
 

@@ -30,6 +30,7 @@ _CODE = re.compile(
     rf"\b(?:\d{{3}}|v\d{{2}}|e\d{{3}})(?:\.?\d{{1,2}})?\b{_UNIT}|\b[a-z]\d[0-9a-z](?:\.?[0-9a-z]{{1,4}})?\b"
 )
 _WORD = re.compile(r"[a-z]{3,}")
+_DETAILS = re.compile(r"[,(\[]|\b(?:with|without|not|due to|in|by)\b")
 _STEM_LENGTH = 7
 _IDLE = re.compile(
     r"about|also|and|any|anything|are|can|care|come|comes|concern|concerned|could|does|especially|expect|first|focus|"
@@ -59,6 +60,16 @@ def asked_about(comment: str, diseases: Iterable[CaseDisease]) -> frozenset[str]
         for disease in diseases
         if disease.code.rpartition(":")[2].startswith(prefixes) or _speaks_of(disease, stems, organs)
     )
+
+
+def speaks_of(text: str, name: str) -> bool:
+    """Whether a text has at least half of the telling words of a name, which ends where its details begin."""
+    telling = _stems(_DETAILS.split(name.lower())[0])
+    return bool(telling) and 2 * len(telling & _stems(text.lower())) >= len(telling)
+
+
+def _stems(text: str) -> set[str]:
+    return {_stem(word) for word in _WORD.findall(text) if not _IDLE.fullmatch(word)}
 
 
 def _speaks_of(disease: CaseDisease, stems: set[str], organs: list[tuple[str, ...]]) -> bool:

@@ -10,7 +10,7 @@ from agents.settings import Settings
 from tools.catalogue import select_candidates
 from tools.records.faults import counted
 from tools.records.history import Place, read_history
-from tools.resources import open_dataset, open_library
+from tools.resources import open_dataset, open_shelf
 from tools.safety.errors import InputError
 
 _PLACES_SHOWN = 5
@@ -120,7 +120,7 @@ def _codes(visits: list[list[str]]) -> list[str]:
 
 def _diseases(keys: Iterable[str], role: str, settings: Settings) -> dict[str, dict[str, Any]]:
     vocabulary = open_dataset(settings.store).vocabulary
-    library = None if settings.without_knowledge else open_library(settings.library)
+    shelf = None if settings.without_knowledge else open_shelf(settings.libraries)
     diseases = {}
     for key in keys:
         concept = vocabulary.concept(key)
@@ -130,6 +130,6 @@ def _diseases(keys: Iterable[str], role: str, settings: Settings) -> dict[str, d
             "system": concept.system,
             "display": concept.display,
             "role": role,
-            "aliases": list(library.aliases(concept.code, concept.system)) if library else [],
+            "aliases": list(shelf.aliases(concept.code, concept.system)) if shelf else [],
         }
     return diseases

@@ -1,21 +1,24 @@
-"""The Knowledge Synthesis Agent (algorithm 1): asks the library, reads each passage alone, keeps quotes."""
+"""The Knowledge Synthesis Agent (algorithm 1): asks the libraries, reads each passage alone, keeps quotes.
 
-import re
+The words of a passage are seen by the one call that reads it. What leaves that call are codes, typed values
+and quotes that were checked; no later prompt holds a word of a passage.
+"""
+
 from typing import Any, TypedDict
 
-from agents.answers import Query, QuotedClaim, Reading
+from agents.answers import Query, Reading
 from agents.cases import CaseDisease, CasePassage, PassageCase, QueryCase
-from agents.codes import CodeList
+from agents.findings import PassageGate, gathered
 from agents.intake import case_diseases
-from agents.model import ask
+from agents.model import Inadmissible, ask
 from agents.settings import Settings
 from tools.catalogue import search_knowledge
-from tools.knowledge.library import KnowledgeLibrary
-from tools.resources import open_library
-from tools.safety.errors import InputError
+from tools.knowledge.quarantine import fenced, marked, nonce
+from tools.knowledge.shelf import Shelf
+from tools.resources import open_shelf
+from tools.safety.errors import ModelOutputError
 
 _MAX_TOPICS = 200
-_QUOTED_WORDS = 3
 
 
 class QuerySlice(TypedDict, total=False):
@@ -44,94 +47,90 @@ class ReadingsSlice(TypedDict, total=False):
 
 
 def write_query(state: QuerySlice) -> dict[str, Any]:
-    """Asks the mind for a query that suits the library."""
+    """Asks the mind for a query that suits the libraries."""
     settings = Settings.model_validate(state["settings"])
-    library = open_library(settings.library)
+    shelf = open_shelf(settings.libraries)
     diseases = case_diseases(state["diseases"])
-    metadata = dict(library.metadata)
-    metadata["topics"] = library.metadata["topics"][:_MAX_TOPICS]
+    metadata = shelf.metadata
     case = QueryCase(
         history=tuple(d for d in diseases if d.role == "history"),
         candidates=tuple(d for d in diseases if d.role == "candidate"),
-        library=metadata,
+        library=metadata | {"topics": metadata["topics"][:_MAX_TOPICS]},
     )
     reply = ask(case, Query, settings, admit=lambda answer: answer.query, calls_used=state.get("calls", 0))
-    described = {"library": library.title, "version": library.version, "embedding": library.embedding}
-    return {"query": reply.value, "calls": reply.calls, "knowledge": described}
+    return {"query": reply.value, "calls": reply.calls, "knowledge": {"libraries": shelf.described}}
 
 
 def retrieve(state: QuerySlice) -> dict[str, Any]:
     """Retrieves the passages nearest to the query, with the tool."""
     settings = Settings.model_validate(state["settings"])
     found = search_knowledge.invoke(
-        {"query": state["query"], "k": settings.passages, "library": settings.library}
+        {"query": state["query"], "k": settings.passages, "libraries": settings.libraries}
     )
-    notices = [] if found["passages"] else ["the library holds no passage: nothing was read"]
+    notices = list(open_shelf(settings.libraries).notices)
+    if not found["passages"]:
+        notices.append("the libraries hold no passage for the query: nothing was read")
     return {"passages": found["passages"], "notices": notices}
 
 
 def read(state: PassageSlice) -> dict[str, Any]:
-    """Reads one passage, in quarantine from all others."""
+    """Reads one passage, in quarantine from all others and from what comes after.
+
+    Raises:
+        ModelOutputError: the model's reading stayed unusable; names the passage.
+    """
     settings = Settings.model_validate(state["settings"])
     passage, diseases = state["passage"], case_diseases(state["diseases"])
-    codes = CodeList(d.code for d in diseases)
-    library = open_library(settings.library)
-    source = library.passage(passage["id"])
+    shelf = open_shelf(settings.libraries)
+    source = shelf.passage(passage["id"])
     about = tuple(
         d.code
         for d in diseases
-        if library.is_about(source, d.code.rpartition(":")[2], state["diseases"][d.code]["system"])
+        if shelf.is_about(source, d.code.rpartition(":")[2], state["diseases"][d.code]["system"])
     )
-    shown = CasePassage(
-        id=passage["id"],
-        title=passage["title"],
-        section=passage["section"],
-        text=passage["text"],
-        about=about,
-        other_names=_other_names(passage["text"], diseases, library),
-    )
+    shown = _quarantined(passage, diseases, about, shelf, settings.seed)
+    case = PassageCase(passage=shown, diseases=diseases)
+    admit = PassageGate(passage, diseases, about).admit
+    try:
+        reply = ask(case, Reading, settings, admit=admit, calls_used=state["calls"])
+    except ModelOutputError as error:
+        raise _naming(error, passage["id"]) from error
+    reading = {"order": state["order"], "findings": reply.value.findings}
+    return {"readings": [reading], "notices": reply.value.notices, "calls": reply.calls}
 
-    def admit(reading: Reading) -> list[dict[str, Any]]:
-        return [_finding(claim, passage, codes) for claim in reading.findings]
 
-    reply = ask(
-        PassageCase(passage=shown, diseases=diseases),
-        Reading,
-        settings,
-        admit=admit,
-        calls_used=state["calls"],
-    )
-    return {"readings": [{"order": state["order"], "findings": reply.value}], "calls": reply.calls}
+def _naming(error: ModelOutputError, passage_id: str) -> ModelOutputError:
+    """The error with the passage at fault: its document may be what made the model answer so."""
+    problems = [f"passage {passage_id}", *error.problems]
+    if isinstance(error, Inadmissible):
+        return Inadmissible(error.prompt, problems, error.calls)
+    return ModelOutputError(error.prompt, problems)
 
 
 def gather(state: ReadingsSlice) -> dict[str, Any]:
-    """Joins the findings of all passages, in the order of the passages, each once."""
-    ordered = sorted(state.get("readings", []), key=lambda reading: reading["order"])
-    findings = [finding for reading in ordered for finding in reading["findings"]]
-    return {"findings": [f for i, f in enumerate(findings) if f not in findings[:i]]}
+    """Joins the findings of all passages, the most trusted first; marks those that contradict each other."""
+    return {"findings": gathered(state.get("readings", []))}
 
 
-def _other_names(text: str, diseases: tuple[CaseDisease, ...], library: KnowledgeLibrary) -> tuple[str, ...]:
+def _quarantined(
+    passage: dict[str, Any],
+    diseases: tuple[CaseDisease, ...],
+    about: tuple[str, ...],
+    shelf: Shelf,
+    seed: int,
+) -> CasePassage:
+    version = shelf.library_of(passage["id"]).version
+    fence = nonce(passage["text"], version, *(d.code for d in diseases), str(seed))
+    return CasePassage(
+        fence=fence,
+        title=fenced(passage["title"], fence),
+        section=fenced(passage["section"], fence),
+        text=fenced(passage["text"], fence),
+        about=about,
+        other_names=tuple(map(marked, _other_names(passage["text"].lower(), diseases, shelf))),
+    )
+
+
+def _other_names(text: str, diseases: tuple[CaseDisease, ...], shelf: Shelf) -> tuple[str, ...]:
     known = {name.lower() for disease in diseases for name in (*disease.aliases, disease.name)}
-    documents = library.documents
-    names = sorted({name.lower() for document in documents for name in (document.title, *document.aliases)})
-    return tuple(name for name in names if name not in known and name in text.lower())
-
-
-def _finding(claim: QuotedClaim, passage: dict[str, Any], codes: CodeList) -> dict[str, Any]:
-    quote = _plain(claim.quote)
-    if len(quote.split()) < _QUOTED_WORDS:
-        raise InputError("findings.quote", f"fewer than {_QUOTED_WORDS} words; quote what carries the claim")
-    if quote not in _plain(passage["text"]):
-        raise InputError("findings.quote", "not copied from the passage letter by letter; quote it exactly")
-    return {
-        "passage": passage["id"],
-        "claim": claim.claim,
-        "quote": claim.quote,
-        "cause": codes.resolve("findings.cause", claim.cause) if claim.cause else None,
-        "effect": codes.resolve("findings.effect", claim.effect) if claim.effect else None,
-    }
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"\s+", " ", text).strip()
+    return tuple(name for name in shelf.names if name not in known and name in text)

@@ -83,8 +83,9 @@ class _View:
 
     def evidence(self, risk: CaseRisk, path: list[str]) -> list[str]:
         links = set(pairwise(path))
-        cited = [f.passage for f in self.case.findings if (f.cause, f.effect) in links]
-        cited += [f.passage for f in self.case.findings if f.effect == risk.code and self._had(f.cause)]
+        raising = [finding for finding in self.case.findings if finding.direction == "raises"]
+        cited = [f.passage for f in raising if (f.cause, f.effect) in links]
+        cited += [f.passage for f in raising if f.effect == risk.code and self._had(f.cause)]
         return list(dict.fromkeys(cited))[:_MAX_EVIDENCE]
 
     def _had(self, code: str | None) -> bool:
@@ -93,6 +94,7 @@ class _View:
     def counter_evidence(self, risk: CaseRisk, path: list[str]) -> str:
         steps = [edge for link in pairwise(path) if (edge := self.edges.get(link))]
         doubts = [doubt for edge in steps for doubt in self._doubts(edge)]
+        doubts += [doubt for link in self._links(risk, path) for doubt in self._against(link)]
         if risk.low is not None and risk.high is not None and risk.high > 4 * max(risk.low, 1e-9):
             doubts.append("the estimate rests on few visits")
         text = "; ".join(doubts)[:600]
@@ -106,6 +108,26 @@ class _View:
         if edge.confidence is not None and edge.confidence < _DOUBTED:
             doubts.append(f"{cause} → {effect} is in only {edge.confidence:.0%} of the resamples")
         return doubts
+
+    def _links(self, risk: CaseRisk, path: list[str]) -> list[tuple[str, str]]:
+        """The steps of the path, and the other links to the disease from what the patient had."""
+        read = [(f.cause, f.effect) for f in self.case.findings if f.cause and f.effect == risk.code]
+        had = [(cause, risk.code) for cause, _ in read if self._had(cause)]
+        return list(dict.fromkeys([*pairwise(path), *had]))
+
+    def _against(self, link: tuple[str, str]) -> list[str]:
+        """What was read against a link."""
+        found = [f for f in self.case.findings if (f.cause, f.effect) == link]
+        against = list(dict.fromkeys(f.passage for f in found if f.direction != "raises"))
+        backing = list(dict.fromkeys(f.passage for f in found if f.direction == "raises"))
+        cause, effect = (self.names[code].short for code in link)
+        said = []
+        if against:
+            yet = f", but {', '.join(backing)} that it does" if backing else ""
+            said.append(f"{', '.join(against)} says that {cause} does not raise the chance of {effect}{yet}")
+        elif any(f.contradicted for f in found):
+            said.append(f"the libraries contradict each other on {cause} → {effect}")
+        return said
 
     def explanation(self, n_asked: int) -> str:
         focus = f" The comment asks about {n_asked} of them, which are listed first." if n_asked else ""

@@ -1,6 +1,6 @@
 """How the agents of the diagnosis graph are run. Copied into the state, so that a resumed run keeps it."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -8,6 +8,7 @@ from tools.causal.scores import ScoreName
 
 CandidateMode = Literal["noisy_or", "any", "all", "top_k"]
 AnswerForm = Literal["tool", "text"]
+Folder = Annotated[str, Field(min_length=1, max_length=4096)]
 
 
 def shown_at(*nodes: str, kind: str | None = None) -> dict[str, Any]:
@@ -22,7 +23,7 @@ class Settings(BaseModel):
         model: `statistical` (no key, answers from the numbers) or `provider:model`.
         answer_form: `tool` asks through tool calling, `text` for models without it.
         store: folder of a clinical dataset; empty means the demo cohort.
-        library: folder of a knowledge library; empty means the demo library.
+        libraries: folders of knowledge libraries, the most trusted first; none means the demo library.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -42,10 +43,10 @@ class Settings(BaseModel):
         description="folder made by `iikea records fit`; empty: the demo cohort",
         json_schema_extra=shown_at("prepare", "select", "fit"),
     )
-    library: str = Field(
-        default="",
-        max_length=4096,
-        description="folder of documents; empty: the demo library",
+    libraries: tuple[Folder, ...] = Field(
+        default=(),
+        max_length=20,
+        description="folders of knowledge libraries, the most trusted first; empty: the demo library",
         json_schema_extra=shown_at("query", "retrieve"),
     )
     candidate_mode: CandidateMode = Field(default="noisy_or", json_schema_extra=shown_at("select"))

@@ -1,16 +1,14 @@
 """What the statistical reasoner thinks: for each task, from the case alone, a tool to call or an answer."""
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, NamedTuple
 
 import networkx as nx
 from pydantic import Field, TypeAdapter
 
-from agents.answers import Answer, Hypothesis, ProposedEdge, Query, QuotedClaim, Reading
+from agents.answers import Answer, Hypothesis, ProposedEdge, Query
 from agents.cases import (
     AmendmentCase,
-    CaseDisease,
     CaseEdit,
     DecisionCase,
     Limits,
@@ -19,24 +17,12 @@ from agents.cases import (
     QueryCase,
 )
 from agents.ranking import decide
+from agents.reading import read_passage
 from tools.causal.dag import CausalGraph
 from tools.safety.errors import InputError
 
 _QUERY_HISTORY = 5
 _QUERY_CANDIDATES = 7
-_MAX_FINDINGS = 8
-_MAX_SUMMARY = 3
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
-_CUE = re.compile(
-    r"\b(?P<forward>leads? to|led to|causes?( of)?|results? in|complications?(?! of)|progress(es)? to|"
-    r"brings? on|risk factors? for)\b|"
-    r"\b(?P<backward>caused (\w+ ){0,2}by|due to|because of|results? from|arises? from|complications? of|"
-    r"risk factors?)\b",
-    re.IGNORECASE,
-)
-_DENIED = re.compile(r"\b(not|no|never|cannot|rarely)\s+(\w+\s+){0,2}$", re.IGNORECASE)
-_REFERS_BACK = re.compile(r"^(it|they|this|these|complications?(?! of)|untreated)\b", re.IGNORECASE)
-_BEFORE_ALL = -1
 _TABU = 10
 _AnyCase = Annotated[
     QueryCase | PassageCase | ProposalCase | AmendmentCase | DecisionCase, Field(discriminator="task")
@@ -82,88 +68,13 @@ def write_query(case: QueryCase) -> Query:
     return Query(query=f"causes and complications of {', '.join(names)}"[:600])
 
 
-def read_passage(case: PassageCase) -> Reading:
-    """Quotes each sentence in which a disease of the case meets the one that the passage is about."""
-    findings: list[QuotedClaim] = []
-    telling: list[str] = []
-    names = _Names(case)
-    subjects = [disease for disease in case.diseases if disease.code in case.passage.about]
-    for sentence in _SENTENCE_END.split(case.passage.text):
-        places = names.places(sentence)
-        others = [d for d in case.diseases if d.code in places and d not in subjects]
-        found = [
-            claim
-            for subject in subjects
-            for other in others
-            if (claim := _claim(sentence, case.passage.section, places, subject, other))
-        ]
-        findings += found
-        if others:
-            telling.append(sentence)
-    return Reading(summary=" ".join(telling[:_MAX_SUMMARY])[:4000], findings=findings[:_MAX_FINDINGS])
-
-
-class _Names:
-    """Finds the diseases of a case in a sentence; where names overlap the longest counts."""
-
-    def __init__(self, case: PassageCase) -> None:
-        self.codes: dict[str, list[str]] = {name.lower(): [] for name in case.passage.other_names}
-        for disease in case.diseases:
-            for name in dict.fromkeys(name.lower() for name in (*disease.aliases, disease.name) if name):
-                self.codes.setdefault(name, []).append(disease.code)
-        longest_first = sorted(self.codes, key=lambda name: (-len(name), name))
-        names = "|".join(map(re.escape, longest_first)) or r"(?!)"
-        self.pattern = re.compile(rf"(?<!\w)({names})(?:s|es)?(?!\w)", re.IGNORECASE)
-
-    def places(self, sentence: str) -> dict[str, int]:
-        """Code to where the sentence first names it."""
-        places: dict[str, int] = {}
-        for found in self.pattern.finditer(sentence):
-            for code in self.codes[found[1].lower()]:
-                places.setdefault(code, found.start())
-        return places
-
-
-def _claim(
-    sentence: str, section: str, places: dict[str, int], subject: CaseDisease, other: CaseDisease
-) -> QuotedClaim | None:
-    """What a sentence of the subject's document says of the subject and another disease, if it says cause."""
-    where_subject = places.get(subject.code)
-    if where_subject is None and _REFERS_BACK.search(sentence):
-        where_subject = _BEFORE_ALL
-    other_causes = _is_cause(sentence, section, where_subject, places[other.code])
-    if other_causes is None:
-        return None
-    cause, effect = (other, subject) if other_causes else (subject, other)
-    claim = f"{cause.short} is named as a cause of {effect.short}"
-    return QuotedClaim(claim=claim[:600], quote=sentence[:1000], cause=cause.code, effect=effect.code)
-
-
-def _is_cause(sentence: str, section: str, subject: int | None, other: int) -> bool | None:
-    """Whether the other disease causes the subject (True), is caused by it (False), or neither is said.
-
-    Before a forward cue ("leads to") stand causes, after it effects; around a backward cue ("caused by")
-    it is the other way round. A denied cue says nothing. Without a cue, a section on causes names causes.
-    """
-    in_causes = True if section.lower() == "causes" else None
-    cue = _CUE.search(sentence)
-    if cue is None:
-        return in_causes
-    if _DENIED.search(sentence[: cue.start()]):
-        return None
-    other_first = other < cue.start()
-    if subject is None or (subject < cue.start()) == other_first:
-        return in_causes
-    return other_first == (cue["forward"] is not None)
-
-
 def propose_graph(
     case: ProposalCase, offered: frozenset[str], results: list[dict[str, Any]]
 ) -> Hypothesis | ToolRequest:
     """Climbs with `search_graph` from a draft; without tools, proposes the draft.
 
-    The draft: for each disease its strongest association, and every finding that the records bear out. Edges
-    enter in the order of their gain, unless they would close a circle.
+    The draft: for each disease its strongest association, and every finding of a raised chance that the
+    records bear out. Edges enter in the order of their gain, unless they would close a circle.
     """
     return _searched(_drafted(case), 0, offered, results)
 
@@ -173,8 +84,8 @@ def _drafted(case: ProposalCase) -> list[tuple[str, str]]:
     strongest: dict[str, tuple[str, str]] = {}
     for edge in sorted(gains, key=lambda edge: (-gains[edge], edge)):
         strongest.setdefault(edge[1], edge)
-    read = {(f.cause, f.effect) for f in case.findings} & set(gains)
-    wanted = sorted({*strongest.values(), *read}, key=lambda edge: (-gains[edge], edge))  # type: ignore[index]
+    raised = {(f.cause, f.effect) for f in case.findings if f.direction == "raises"} & set(gains)
+    wanted = sorted({*strongest.values(), *raised}, key=lambda edge: (-gains[edge], edge))  # type: ignore[index]
     return _acyclic(wanted, case.limits.max_edges, case.limits.max_parents)  # type: ignore[arg-type]
 
 

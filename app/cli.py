@@ -7,6 +7,7 @@ import typer
 
 from app import commands, fitting
 from app.console import errors_as_exit_codes
+from app.knowledge import Libraries, knowledge
 
 app = typer.Typer(
     name="iikea",
@@ -15,11 +16,13 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Causal reasoning over health records by agents that show their work.\n\n"
     "Start with [bold]iikea demo[/]. With your own records: [bold]iikea records check[/], "
-    "[bold]iikea records fit[/], then [bold]iikea predict[/].\n\n"
+    "[bold]iikea records fit[/], then [bold]iikea predict[/]. With your own documents: "
+    "[bold]iikea knowledge add[/].\n\n"
     "Exit codes: 0 done, 2 bad input, 3 model service, 4 budget.",
 )
 records = typer.Typer(no_args_is_help=True, help="Look at records, and fit a data set from them.")
 app.add_typer(records, name="records")
+app.add_typer(knowledge, name="knowledge")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 Format = Annotated[
@@ -37,6 +40,28 @@ Model = Annotated[
         help="`statistical` (no key, no network), or provider:model such as openai:gpt-4o-mini. "
         "OPENAI_API_KEY and OPENAI_BASE_URL are honoured.",
     ),
+]
+Score = Annotated[
+    str,
+    typer.Option(
+        "--score",
+        metavar="NAME",
+        help="What graphs are accepted by: noisy_or_bic, logistic_bic, auto, heldout, bic, aic, bdeu, k2 "
+        "or loglik, by which no edge can lose.",
+    ),
+]
+Resamples = Annotated[
+    int,
+    typer.Option(
+        "--resamples",
+        min=0,
+        max=200,
+        help="Random halves of the patients behind each edge's confidence; 0: none.",
+    ),
+]
+Results = Annotated[
+    Path | None,
+    typer.Option("--results", envvar="IIKEA_RESULTS", help="Keep the result as JSON in this folder."),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Of the resamples, and for models that take a seed.")]
 
@@ -115,9 +140,7 @@ def predict(
         typer.Option("--history", help='Codes by visit, oldest first: "250.00 401.9; 428.0".'),
     ] = None,
     comment: Annotated[str, typer.Option("--comment", help="What you want looked at first.")] = "",
-    library: Annotated[
-        Path | None, typer.Option("--library", help="Folder of documents. Left out: the demo library.")
-    ] = None,
+    library: Libraries = None,
     model: Model = "statistical",
     text_answers: Annotated[
         bool,
@@ -126,24 +149,8 @@ def predict(
     top_k: Annotated[int, typer.Option("--top-k", min=1, max=100, help="Predictions.")] = 10,
     max_iterations: Annotated[int, typer.Option(min=0, max=50, help="Amendments of the graph at most.")] = 5,
     max_calls: Annotated[int, typer.Option(min=1, help="Model requests at most.")] = 60,
-    score: Annotated[
-        str,
-        typer.Option(
-            "--score",
-            metavar="NAME",
-            help="What graphs are accepted by: noisy_or_bic, logistic_bic, auto, heldout, bic, aic, bdeu, k2 "
-            "or loglik, by which no edge can lose.",
-        ),
-    ] = "noisy_or_bic",
-    resamples: Annotated[
-        int,
-        typer.Option(
-            "--resamples",
-            min=0,
-            max=200,
-            help="Random halves of the patients behind each edge's confidence; 0: none.",
-        ),
-    ] = 20,
+    score: Score = "noisy_or_bic",
+    resamples: Resamples = 20,
     without_knowledge: Annotated[
         bool, typer.Option("--without-knowledge", help="Ablation: read nothing.")
     ] = False,
@@ -156,6 +163,7 @@ def predict(
     report: Annotated[
         Path | None, typer.Option("--report", help="Write a self-contained HTML report.")
     ] = None,
+    results: Results = None,
     as_json: Json = False,
 ) -> None:
     """Predict a patient's next diagnoses, with the causal graph, reasons and sources behind them."""
@@ -163,7 +171,7 @@ def predict(
         "model": model,
         "answer_form": "text" if text_answers else "tool",
         "store": str(store or ""),
-        "library": str(library or ""),
+        "libraries": [str(folder) for folder in library or ()],
         "top_k": top_k,
         "max_iterations": max_iterations,
         "max_calls": max_calls,
@@ -175,7 +183,7 @@ def predict(
     }
     with errors_as_exit_codes(as_json):
         asked = commands.Asked(history, patient, records, format, system, visits)
-        commands.predict(asked, comment, settings, report, as_json)
+        commands.predict(asked, comment, settings, commands.Kept(report, results), as_json)
 
 
 @app.command()

@@ -35,11 +35,18 @@ class Asked(NamedTuple):
     visits: int | None = None
 
 
-def predict(asked: Asked, comment: str, settings: dict[str, Any], report: Path | None, as_json: bool) -> None:
-    """Predicts, prints, and writes the report; a refusal ends with exit code 2."""
+class Kept(NamedTuple):
+    """Where a result is written besides the terminal: an HTML report, a folder of stored results."""
+
+    report: Path | None = None
+    results: Path | None = None
+
+
+def predict(asked: Asked, comment: str, settings: dict[str, Any], kept: Kept, as_json: bool) -> None:
+    """Predicts, prints, and writes report and result; a refusal ends with exit code 2."""
     refuse_open_tracing()
     visits, notices = _visits(asked)
-    _finish(_predicted(visits, comment, settings, notices), report, as_json)
+    _finish(_predicted(visits, comment, settings, notices), kept, as_json)
 
 
 def demo(out: Path, model: str, as_json: bool) -> None:
@@ -62,7 +69,7 @@ def demo(out: Path, model: str, as_json: bool) -> None:
     notices = ["the records are simulated: no real patient is in them"]
     result = _predicted(history, "", {"model": model, "store": str(store)}, notices)
     report = out / "report.html"
-    _finish(result, report, as_json)
+    _finish(result, Kept(report), as_json)
     if not as_json:
         came = ", ".join(sorted(cohort.vocabulary.concept(key).display for key in patient.visits[-1].codes))
         console.out.print(f"\nWhat the patient's last visit, kept from the model, did carry: {came}.")
@@ -124,11 +131,13 @@ def _predicted(
     return result.model_copy(update={"notices": (*notices, *result.notices)})
 
 
-def _finish(result: "DiagnosisResult", report: Path | None, as_json: bool) -> None:
-    from app import predicting
+def _finish(result: "DiagnosisResult", kept: Kept, as_json: bool) -> None:
+    from app import predicting, results
 
-    if report is not None:
-        predicting.write_report(result, report)
+    if kept.report is not None:
+        predicting.write_report(result, kept.report)
+    if kept.results is not None:
+        results.store(result, kept.results)
     if as_json:
         console.print_json(result.model_dump(mode="json"))
     else:

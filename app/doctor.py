@@ -37,7 +37,8 @@ def examine(model: str) -> list[Finding]:
         _attempt("knowledge library", _library, "see the message"),
         _attempt("tracing", _tracing, "unset LANGSMITH_TRACING"),
         _attempt(f"model {model}", lambda: _model(model), "see the message"),
-        _extra("embeddings", "sentence_transformers", "dense embeddings", "lexical embedding is in force"),
+        _extra("embeddings", "sentence_transformers", "dense embeddings", "libraries are searched by words"),
+        _extra("docx", "docx", "Word documents", "not installed"),
         _extra("parquet", "pyarrow", "Parquet records", "not installed"),
         _extra("cluster", "distributed", "fitting on a cluster", "not installed"),
         _extra("server", "langgraph_api", "langgraph dev", "not installed"),
@@ -78,7 +79,7 @@ def _demo_cohort() -> str:
 
 def _library() -> str:
     library = resources.open_library()
-    return f"{library.title}, {library.metadata['n_passages']} passages, embedding {library.embedding}"
+    return f"{library.title}, {len(library.passages)} passages, searched by {library.described}"
 
 
 def _tracing() -> str:

@@ -12,8 +12,8 @@ from app.console import err, out, plain
 from graph.context import DiagnosisContext
 from graph.state import DiagnosisInput
 from tools.records.faults import counted
-from tools.reporting.result import DiagnosisResult, GraphScores, IdentifiedBy
-from tools.reporting.words import STOPPED, scored_by, share
+from tools.reporting.result import DiagnosisResult, Finding, GraphScores, IdentifiedBy, Knowledge
+from tools.reporting.words import STOPPED, scored_by, share, sign
 from tools.safety.errors import InputError
 
 _ONE_LINE = frozenset({"#", "visit", "chance", "strength", "95 % interval", "confidence"})
@@ -203,12 +203,39 @@ def _scores(result: DiagnosisResult) -> Table:
 
 
 def _show_knowledge(result: DiagnosisResult) -> None:
+    """What was read: each quote with its passage and findings; never more of a passage than was quoted."""
     if result.knowledge is None:
         return
     knowledge = result.knowledge
-    out.print(f"[bold]Read[/] in {plain(knowledge.library)}, version {knowledge.version[:12]}")
-    said: dict[tuple[str, str], list[str]] = {}
+    for library in knowledge.libraries:
+        how = f"by {plain(library.retrieval)}, version {plain(library.version[:12])}"
+        out.print(f"[bold]Read[/] in {plain(library.title)} (trust {library.trust}), {how}")
+    said: dict[tuple[str, str], list[Finding]] = {}
     for finding in knowledge.findings:
-        said.setdefault((finding.passage, finding.quote), []).append(finding.claim)
-    for (passage, quote), claims in said.items():
-        out.print(f"  “{plain(quote)}” [dim]{plain(passage)}: {plain('; '.join(claims))}[/]")
+        said.setdefault((finding.passage, finding.quote), []).append(finding)
+    for (passage, quote), findings in said.items():
+        out.print(f"  “{plain(quote)}” [dim]{plain(passage)}[/]")
+        out.print(
+            f"    [dim]{plain('; '.join(_claim(result, knowledge, finding) for finding in findings))}[/]"
+        )
+    quoted = {finding.passage for finding in knowledge.findings}
+    unused = [passage for passage in knowledge.passages if passage.id not in quoted]
+    if unused:
+        sources = ", ".join(f"{plain(passage.id)} ({plain(passage.source)})" for passage in unused)
+        out.print(f"  [dim]Nothing was taken from {sources}.[/]")
+    if knowledge.passages:
+        signs = (
+            "↑ raises the chance of, ↓ lowers it, = does not change it; a claim of its source, not a fact."
+        )
+        out.print(f"  [dim]{signs} `iikea knowledge show ID` prints a whole passage.[/]")
+
+
+def _claim(result: DiagnosisResult, knowledge: Knowledge, finding: Finding) -> str:
+    """A finding by its codes, and which passages say otherwise."""
+    cause, effect = (
+        result.diseases[code].dotted if code else "another" for code in (finding.cause, finding.effect)
+    )
+    judged = "" if finding.strength == "unstated" else f" ({finding.strength})"
+    others = dict.fromkeys(knowledge.findings[place].passage for place in finding.contradicts)
+    against = f", contradicted by {', '.join(others)}" if others else ""
+    return f"{cause} {sign(finding.direction)} {effect}{judged}{against}"

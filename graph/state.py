@@ -42,7 +42,7 @@ class DiagnosisState(DiagnosisInput, DiagnosisOutput, CycleState, total=False):
         diseases: every disease of the history and the candidates by key, with its role in the case.
         candidates: diseases that may come next, best first.
         query: what was searched for.
-        knowledge: which library was searched, its version and embedding.
+        knowledge: the libraries that were searched: title, version, embedding, retrieval, trust of each.
         passages: what the search found, best first.
         readings: what each passage was read as.
         findings: admitted findings of all readings, in the order of the passages.
@@ -61,7 +61,7 @@ class DiagnosisState(DiagnosisInput, DiagnosisOutput, CycleState, total=False):
     diseases: dict[str, dict[str, Any]]
     candidates: list[dict[str, Any]]
     query: str
-    knowledge: dict[str, str]
+    knowledge: dict[str, Any]
     passages: list[dict[str, Any]]
     readings: Annotated[list[dict[str, Any]], add]
     findings: list[dict[str, Any]]

@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -96,9 +97,29 @@ def test_a_failed_install_is_tried_again(machine):
 
 def test_the_tests_install_their_extras_and_run_every_check(machine):
     done = machine.make("--dry-run", "test")
-    assert '-e ".[bench,cluster,dev,server]"' in done.stdout
+    assert '-e ".[bench,cluster,dev,docx,embeddings,server]"' in done.stdout
     for check in ("ruff check .", "ruff format --check .", "mypy", "python -m pytest"):
         assert f".venv/bin/{check}\n" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("extras", "with_torch"),
+    [("dev", False), ("dev,server", False), ("embeddings", True), ("dev,embeddings", True), ("all", True)],
+)
+def test_torch_is_installed_by_pip_before_what_needs_it(machine, extras, with_torch):
+    assert machine.make(f".venv/installed-{extras}").returncode == 0
+    installed = [
+        call.partition("constraints.txt ")[2] for call in machine.calls if " -c constraints.txt " in call
+    ]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    pins = [line for line in project["optional-dependencies"]["embeddings"] if line.startswith("torch==")]
+    assert installed[-1] == f"-e .[{extras}]"
+    assert [line for line in installed if "torch" in line] == (pins if with_torch else [])
+
+
+def test_the_demo_needs_no_torch(machine):
+    machine.make("demo")
+    assert not [call for call in machine.calls if "torch" in call]
 
 
 def test_make_alone_explains_itself(machine):

@@ -4,7 +4,7 @@ A mind sees and sets only the arguments that are not injected; codes go in and o
 Every result is JSON.
 """
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from langchain_core.tools import InjectedToolArg, tool
 from pydantic import Field
@@ -19,6 +19,9 @@ from tools.causal_tools import (
     search_graph,
 )
 from tools.prediction import candidates
+
+if TYPE_CHECKING:
+    from tools.knowledge.shelf import ShelfHit
 
 Mode = Literal["noisy_or", "any", "all", "top_k"]
 
@@ -44,11 +47,17 @@ def select_candidates(
 def search_knowledge(
     query: Annotated[str, Field(min_length=1, max_length=2_000)],
     k: Annotated[int, Field(ge=1, le=50, description="passages")] = 5,
-    library: Annotated[str, InjectedToolArg] = "",
+    libraries: Annotated[tuple[str, ...], InjectedToolArg] = (),
 ) -> dict[str, Any]:
-    """Passages of the knowledge library nearest to a query, each with its source."""
-    hits = resources.open_library(library).search(query, k)
-    return {"passages": [{**hit.passage.model_dump(mode="json"), "score": hit.score} for hit in hits]}
+    """Passages of the knowledge libraries nearest to a query, each with its source."""
+    hits = resources.open_shelf(libraries).search(query, k)
+    return {"passages": [_cited(hit) for hit in hits]}
+
+
+def _cited(hit: "ShelfHit") -> dict[str, Any]:
+    of_document = hit.entry.model_dump(mode="json", include={"codes", "source", "licence", "url", "revision"})
+    of_hit = {"library": hit.library, "trust": hit.trust, "score": hit.score, "ranks": hit.ranks}
+    return hit.passage.model_dump(mode="json") | of_document | of_hit
 
 
 @tool

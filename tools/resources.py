@@ -1,5 +1,7 @@
 """What the tools work on, opened once a process: data sets, their diagnosis matrices, libraries."""
 
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +12,7 @@ if TYPE_CHECKING:
     from tools.causal.matrix import DiagnosisMatrix
     from tools.dataset.clinical import ClinicalDataset
     from tools.knowledge.library import KnowledgeLibrary
+    from tools.knowledge.shelf import Shelf
 
 DATA = Path(__file__).parents[1] / "data"
 DEMO_RECORDS = DATA / "demo" / "cohort.csv.gz"
@@ -57,28 +60,40 @@ def _matrix(dataset: "ClinicalDataset", nodes: tuple[str, ...]) -> "DiagnosisMat
 
 
 def open_library(folder: str = "") -> "KnowledgeLibrary":
-    """The knowledge library of a folder; the demo library when `folder` is empty.
+    """The knowledge library of a folder as of today; the demo library when `folder` is empty.
 
     Raises:
-        InputError: no such folder, or a document that breaks a rule.
+        InputError: no such folder, or a library that breaks a rule.
     """
     if not folder:
         _refuse_missing(DEMO_LIBRARY)
     path = Path(folder).resolve() if folder else DEMO_LIBRARY
-    return _library(path, _stamp(path))
+    return _library(path, _stamp(path), datetime.now(UTC).date())
 
 
-@lru_cache(maxsize=4)
-def _library(folder: Path, stamp: int) -> "KnowledgeLibrary":
+def open_shelf(folders: Sequence[str] = ()) -> "Shelf":
+    """Several knowledge libraries as one, the most trusted first; the demo library when none is named.
+
+    Raises:
+        InputError: see `open_library`; or one is named twice.
+    """
+    from tools.knowledge.shelf import Shelf
+
+    return Shelf([open_library(folder) for folder in folders or ("",)])
+
+
+@lru_cache(maxsize=8)
+def _library(folder: Path, stamp: int, today: date) -> "KnowledgeLibrary":
     from tools.knowledge.library import KnowledgeLibrary
 
-    return KnowledgeLibrary.open(folder)
+    return KnowledgeLibrary(folder, today)
 
 
 def _stamp(folder: Path) -> int:
-    """Differs whenever a document or the manifest is added, removed or written."""
-    files = sorted([*folder.rglob("*.md"), *folder.glob("*.json")])
-    return hash(tuple((file, (found := file.lstat()).st_mtime_ns, found.st_size) for file in files))
+    """Differs whenever the library, its manifest of documents or its index was written."""
+    files = [folder / "library.json", folder / "documents.jsonl", folder / "index" / "CURRENT"]
+    found = [file.lstat() if file.exists() else None for file in files]
+    return hash(tuple(state and (state.st_mtime_ns, state.st_size) for state in found))
 
 
 def _refuse_missing(path: Path) -> None:

@@ -16,6 +16,7 @@ from agents.cases import (
     QueryCase,
     RememberedGraph,
 )
+from tools.knowledge.quarantine import fenced, marked
 
 HYPERTENSION = CaseDisease(
     code="4019", name="Unspecified essential hypertension", role="history", aliases=("hypertension",)
@@ -55,6 +56,12 @@ def query_case(**more: Any) -> QueryCase:
     return QueryCase.model_validate(fields | more)
 
 
+def finding(passage: str, cause: str | None, effect: str | None, **more: Any) -> dict[str, Any]:
+    """A finding as later minds see it: the cause raises the chance of the effect, unless said otherwise."""
+    judged = {"direction": "raises", "strength": "unstated", "trust": 1, "contradicted": False}
+    return {"passage": passage, "cause": cause, "effect": effect} | judged | more
+
+
 def passage_case(
     text: str,
     about: tuple[str, ...] = ("5859",),
@@ -62,8 +69,14 @@ def passage_case(
     diseases: tuple[CaseDisease, ...] = DISEASES,
     other_names: tuple[str, ...] = (),
 ) -> PassageCase:
+    fence = "0123456789abcdef"
     passage = CasePassage(
-        id="ckd#overview", title="t", section=section, text=text, about=about, other_names=other_names
+        fence=fence,
+        title=fenced("t", fence),
+        section=fenced(section, fence),
+        text=fenced(text, fence),
+        about=about,
+        other_names=tuple(map(marked, other_names)),
     )
     return PassageCase(passage=passage, diseases=diseases)
 

@@ -30,7 +30,8 @@ code = stripped.filter(bool)
 edges = st.builds(ProposedEdge, cause=code, effect=code, because=stripped)
 claims = st.builds(
     QuotedClaim,
-    claim=stripped,
+    direction=st.sampled_from(["raises", "lowers", "none"]),
+    strength=st.sampled_from(["strong", "moderate", "weak", "unstated"]),
     quote=words.filter(bool),
     cause=st.none() | code,
     effect=st.none() | code,
@@ -46,7 +47,7 @@ predictions = st.builds(
 )
 answers = st.one_of(
     st.builds(Query, query=code),
-    st.builds(Reading, summary=stripped, findings=st.lists(claims, max_size=3)),
+    st.builds(Reading, findings=st.lists(claims, max_size=3)),
     st.builds(Hypothesis, edges=st.lists(edges, max_size=3), no_edges_because=stripped),
     st.builds(
         Decision,
@@ -195,7 +196,7 @@ def test_a_refusal_of_text_never_quotes_it(text):
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_unknown_field_is_refused(kind):
     with pytest.raises(Unreadable, match="Extra inputs are not permitted"):
-        validate({"query": "q", "note": 1, "edges": [], "summary": "", "findings": []}, kind)
+        validate({"query": "q", "note": 1, "edges": [], "findings": []}, kind)
 
 
 def test_five_hundred_faults_are_five_problems():
@@ -209,7 +210,10 @@ def test_five_hundred_faults_are_five_problems():
         (Decision, {"predictions": [], "explanation": ""}),
         (Hypothesis, {"edges": [{"cause": "1", "effect": "2"}] * 401}),
         (Hypothesis, {"edges": [{"cause": " ", "effect": "2"}]}),
-        (Reading, {"summary": "", "findings": [{"claim": "c", "quote": ""}]}),
+        (Reading, {"findings": [{"direction": "raises", "quote": ""}]}),
+        (Reading, {"findings": [{"direction": "raises", "quote": "x" * 601}]}),
+        (Reading, {"findings": [{"direction": "doubles", "quote": "x"}]}),
+        (Reading, {"findings": [{"quote": "without a direction"}]}),
     ],
 )
 def test_empty_and_boundless_answers_are_refused(kind, data):

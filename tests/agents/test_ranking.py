@@ -1,5 +1,6 @@
 """The statistical decision: ranked by the records, the comment's diseases first, each with its reasons."""
 
+import re
 from itertools import combinations, pairwise
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from agents.cases import CaseDisease
 from agents.decision import _admit
 from agents.ranking import decide
-from tests.agents.cases import DISEASES, decision_case, edge
+from tests.agents.cases import DISEASES, decision_case, edge, finding
 
 CODES = tuple(f"{n}" for n in range(300, 312))
 CROWD = tuple(
@@ -57,7 +58,13 @@ def decisions(draw):
         ],
         risks=risks,
         findings=[
-            {"passage": f"p{i}", "claim": "c", "quote": "q", "cause": a, "effect": b}
+            finding(
+                f"P{i}",
+                a,
+                b,
+                direction=draw(st.sampled_from(["raises", "lowers", "none"])),
+                contradicted=draw(st.booleans()),
+            )
             for i, (a, b) in enumerate(edges[:10])
         ],
         comment=draw(st.sampled_from(["", "303 and 305", "not 304", "kidneys"])),
@@ -82,7 +89,7 @@ def test_what_is_asked_comes_first_then_the_probable_and_no_probability_changes(
 
 @given(decisions())
 def test_the_decision_agent_admits_every_statistical_decision(case):
-    _admit(decide(case), case, frozenset(finding.passage for finding in case.findings))
+    _admit(decide(case), case, {f.passage: f"source of {f.passage}" for f in case.findings})
 
 
 @given(decisions())
@@ -102,11 +109,43 @@ def test_a_path_comes_from_the_history_along_edges_exactly_where_a_cause_acts(ca
 
 @given(decisions())
 def test_evidence_supports_the_predicted_disease_or_a_step_of_its_path(case):
-    said = {finding.passage: (finding.cause, finding.effect) for finding in case.findings}
+    said = {f.passage: (f.cause, f.effect) for f in case.findings if f.direction == "raises"}
     for prediction in decide(case).predictions:
         steps = set(pairwise(prediction.path))
         for passage in prediction.evidence:
             assert said[passage] in steps or said[passage][1] == prediction.code
+
+
+@given(decisions())
+def test_what_was_read_against_a_step_of_the_path_is_counter_evidence(case):
+    against = {f.passage: (f.cause, f.effect) for f in case.findings if f.direction != "raises"}
+    assert not {passage for p in decide(case).predictions for passage in p.evidence} & set(against)
+    for prediction in decide(case).predictions:
+        for passage, pair in against.items():
+            if pair in pairwise(prediction.path):
+                assert re.search(rf"\b{passage}\b", prediction.counter_evidence, re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ([finding("P1", "4019", "5859")], ""),
+        ([finding("P1", "4019", "5859", direction="none")], "P1 says that hypertension does not raise"),
+        ([finding("P2", "4019", "5859", direction="lowers")], "P2 says that hypertension does not raise"),
+        ([finding("P1", "4019", "5859", contradicted=True)], "The libraries contradict each other"),
+        (
+            [
+                finding("P1", "4019", "5859", contradicted=True),
+                finding("P3", "4019", "5859", direction="none", contradicted=True),
+            ],
+            "but P1 that it does",
+        ),
+    ],
+)
+def test_denials_and_contradictions_are_told(found, told):
+    predictions = {p.code: p for p in decide(decision_case(findings=found)).predictions}
+    assert told in predictions["5859"].counter_evidence
+    assert bool(told) == bool(predictions["5859"].counter_evidence)
 
 
 @given(decisions())

@@ -185,22 +185,28 @@ def test_c5_the_papers_text_form_is_read(serve, run):
     assert result["explanation"] == "Diabetes harms the kidneys."
 
 
-def test_c6_a_passage_that_was_not_retrieved_cannot_be_cited(serve, run):
-    invented = decision({"code": "4019", "evidence": ["gout#prevention-99"]})
-    mind = Mind({"decide": [invented, decision({"code": "4019"})]})
+@pytest.mark.parametrize(
+    "cited", ["gout#prevention-99", "P99", "P0", "p1", "", "type-2-diabetes-mellitus#overview"]
+)
+def test_c6_a_passage_that_no_finding_is_from_cannot_be_cited(cited, serve, run):
+    def cite(case, nth):
+        known = case["findings"][0]["passage"]
+        return decision({"code": "4019", "evidence": [cited, known] if nth == 0 else [known, known]})
+
+    mind = Mind({"decide": cite})
     serve(mind)
     result = run()
-    retrieved = {passage["id"] for passage in result["knowledge"]["passages"]}
+    first, *_ = result["knowledge"]["findings"]
     assert mind.asked["decide"] == 2
-    assert {source for p in result["predictions"] for source in p["evidence"]} <= retrieved
+    assert [p["evidence"] for p in result["predictions"]] == [[first["passage"]]]
 
 
 @pytest.mark.parametrize("quote", ["Hypertension is harmless.", "   ", "the", "\n \t"])
 def test_c6_a_quote_that_is_not_in_the_passage_or_says_nothing_is_refused(quote, serve, run):
-    lie = {"claim": "x", "quote": quote, "cause": "4019", "effect": "5859"}
-    mind = Mind({"read_passage": [tool_call("Reading", {"summary": "", "findings": [lie]})]})
+    lie = {"quote": quote, "cause": "4019", "effect": "5859", "direction": "raises"}
+    mind = Mind({"read_passage": [tool_call("Reading", {"findings": [lie]})]})
     serve(mind)
-    with pytest.raises(Inadmissible, match=r"findings\.quote"):
+    with pytest.raises(Inadmissible, match=r"findings\.0\.quote"):
         run(passages=1)
 
 

@@ -1,6 +1,7 @@
 """The diagnosis graph end to end on the demo cohort, with no key."""
 
 import json
+from hashlib import sha256
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
@@ -52,13 +53,36 @@ def test_every_path_runs_along_edges_from_the_history(result):
 
 
 def test_only_retrieved_passages_are_cited_and_every_quote_is_in_its_passage(result):
-    texts = {passage.id: passage.text for passage in result.knowledge.passages}
+    shelf = resources.open_shelf()
+    texts = {passage.id: shelf.passage(passage.id).text for passage in result.knowledge.passages}
     assert result.knowledge.findings
     for finding in result.knowledge.findings:
-        assert finding.quote in texts[finding.passage]
+        assert finding.quote in " ".join(texts[finding.passage].split())
+    for passage in result.knowledge.passages:
+        assert passage.text_sha256 == sha256(texts[passage.id].encode()).hexdigest()
+        assert passage.text_sha256.startswith(passage.id.rpartition(".")[2])
     cited = {i for p in result.predictions for i in p.evidence}
     cited |= {i for edge in result.graph.edges for i in edge.evidence}
     assert cited <= set(texts)
+
+
+def test_every_result_names_the_version_of_each_library_and_holds_no_passage(result):
+    (library,) = result.knowledge.libraries
+    assert library.version == resources.open_library().version
+    assert library.trust == 1
+    whole = result.model_dump_json()
+    for passage in result.knowledge.passages:
+        assert json.dumps(resources.open_shelf().passage(passage.id).text)[1:-1] not in whole
+        assert "text" not in passage.model_dump()
+
+
+def test_a_run_that_finds_nothing_still_names_what_it_searched(tmp_path):
+    (tmp_path / "library.json").write_text('{"title": "Empty"}')
+    empty = run(libraries=(str(tmp_path),))
+    assert [library.title for library in empty.knowledge.libraries] == ["Empty"]
+    assert len(empty.knowledge.libraries[0].version) == 64
+    assert empty.knowledge.passages == ()
+    assert any("nothing was read" in notice for notice in empty.notices)
 
 
 def test_the_loop_returns_its_best_graph_and_says_why_it_stopped(result):

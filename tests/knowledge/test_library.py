@@ -1,7 +1,7 @@
 import gc
 import json
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -9,77 +9,94 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.knowledge.samples import DEMO, ROOT, in_a_new_process, markdown, write
-from tools.knowledge import library as library_module
-from tools.knowledge.embeddings import LexicalEmbeddings
-from tools.knowledge.library import KnowledgeLibrary, Manifest
+from tests.knowledge.samples import BY, DAY, DEMO, ROOT, curated, in_a_new_process, markdown, said, unindexed
+from tools.knowledge.chroma import memory_client
+from tools.knowledge.embeddings import open_embeddings
+from tools.knowledge.index import searched_text
+from tools.knowledge.library import KnowledgeLibrary
+from tools.knowledge.manifest import Manifest
 from tools.safety.errors import InputError
 
 
 @pytest.fixture(scope="module")
 def demo() -> KnowledgeLibrary:
-    return KnowledgeLibrary.open(DEMO)
+    return KnowledgeLibrary(DEMO)
 
 
-def _one(folder: Path, text: str, title: str = '"Gout"') -> KnowledgeLibrary:
-    return KnowledgeLibrary.open(write(folder, doc=markdown(("Overview", text), title=title)))
+@pytest.fixture(scope="module")
+def vectors(demo: KnowledgeLibrary) -> dict[str, np.ndarray]:
+    model = open_embeddings("hashed")
+    texts = [searched_text(demo.entries[p.doc_id], p) for p in demo.passages.values()]
+    return dict(zip(demo.passages, np.array(model.embed_documents(texts)), strict=True))
 
 
-@settings(max_examples=15)
-@given(
-    st.lists(
-        st.sampled_from(["heart", "failure", "gout", "kidney", "lead", "lung", "zzz"]), min_size=1, max_size=6
-    )
-)
-def test_search_is_that_of_a_slow_exact_scan(words: list[str]) -> None:
-    demo = KnowledgeLibrary.open(DEMO)
-    passages = [(d, p) for d in demo.documents for p in d.passages]
-    texts = [library_module._indexed_text(d, p) for d, p in passages]
-    model, matrix = _scan(tuple(texts))
-    query = " ".join(words)
-    scores = dict(zip([p.id for _, p in passages], matrix @ model.embed_query(query), strict=True))
-    hits = demo.search(query, 5)
-    best = sorted(scores.values(), reverse=True)[:5]
-    assert [hit.score for hit in hits] == pytest.approx(best, abs=1e-5)
+@pytest.mark.parametrize("query", ["gout kidney", "heart failure", "what does diabetes lead to", "zzz"])
+def test_dense_search_is_that_of_a_slow_exact_scan(
+    demo: KnowledgeLibrary, vectors: dict[str, np.ndarray], query: str
+) -> None:
+    asked = np.array(open_embeddings("hashed").embed_query(query))
+    scores = {key: float(vector @ asked) for key, vector in vectors.items()}
+    hits = demo.search(query, 5, "dense")
+    assert [hit.score for hit in hits] == pytest.approx(sorted(scores.values(), reverse=True)[:5], abs=1e-5)
     assert [hit.score for hit in hits] == pytest.approx([scores[h.passage.id] for h in hits], abs=1e-5)
 
 
-@cache
-def _scan(texts: tuple[str, ...]) -> tuple[LexicalEmbeddings, np.ndarray]:
-    model = LexicalEmbeddings(texts)
-    return model, np.array(model.embed_documents(list(texts)))
-
-
-@settings(max_examples=15)
-@given(st.text(min_size=1).filter(str.strip), st.integers(1, 40))
-def test_hits_are_ranked_distinct_and_a_prefix_of_a_longer_search(query: str, k: int) -> None:
-    demo = KnowledgeLibrary.open(DEMO)
-    hits = demo.search(query, k)
-    assert len({hit.passage.id for hit in hits}) == len(hits) == k
+@settings(max_examples=12)
+@given(
+    st.text(min_size=1).filter(str.strip), st.integers(1, 40), st.sampled_from(["lexical", "dense", "hybrid"])
+)
+def test_hits_are_ranked_distinct_and_a_prefix_of_a_longer_search(query: str, k: int, retrieval: str) -> None:
+    demo = _demo()
+    hits = demo.search(query, k, retrieval)
+    assert len({hit.passage.id for hit in hits}) == len(hits) <= k
     assert list(hits) == sorted(hits, key=lambda hit: (-hit.score, hit.passage.id))
-    assert hits == demo.search(query, k)
-    assert [hit.score for hit in hits] == pytest.approx([h.score for h in demo.search(query, k + 7)[:k]])
+    assert hits == demo.search(query, k, retrieval)
+    assert hits == demo.search(query, k + 7, retrieval)[:k]
+
+
+def _demo(opened: list[KnowledgeLibrary] = []) -> KnowledgeLibrary:  # noqa: B006
+    opened[:] = opened or [KnowledgeLibrary(DEMO)]
+    return opened[0]
+
+
+def test_hybrid_hits_are_those_of_words_or_vectors_with_their_places(demo: KnowledgeLibrary) -> None:
+    query = "does chronic kidney disease lead to gout"
+    by_words, by_vectors = (
+        {hit.passage.id: place for place, hit in enumerate(demo.search(query, 20, how), start=1)}
+        for how in ("lexical", "dense")
+    )
+    for hit in demo.search(query, 5, "hybrid"):
+        assert hit.ranks
+        for name, places in (("lexical", by_words), ("dense", by_vectors)):
+            if hit.passage.id in places:
+                assert hit.ranks[name] == places[hit.passage.id]
 
 
 def test_more_than_there_is_gives_all(demo: KnowledgeLibrary) -> None:
-    n = demo.metadata["n_passages"]
-    assert len(demo.search("heart failure", n + 1000)) == n
+    n = len(demo.passages)
+    assert len(demo.search("heart failure", n + 1000, "dense")) == n
 
 
-def test_equal_passages_are_ordered_by_id(tmp_path: Path) -> None:
-    text = markdown(("Overview", "Gout hurts."))
-    library = KnowledgeLibrary.open(write(tmp_path, **dict.fromkeys("dbca", text)))
-    assert [hit.passage.doc_id for hit in library.search("gout", 3)] == ["a", "b", "c"]
+@pytest.mark.parametrize("retrieval", ["lexical", "dense", "hybrid"])
+def test_equal_passages_are_ordered_by_id(tmp_path: Path, retrieval: str) -> None:
+    library = unindexed(tmp_path, **dict.fromkeys("dbca", said("Gout hurts.")))
+    assert [hit.passage.doc_id for hit in library.search("hurts", 3, retrieval)] == ["a", "b", "c"]
 
 
 def test_another_process_finds_the_same(demo: KnowledgeLibrary) -> None:
     query = "what does diabetes lead to"
     code = (
         "import json; from tools.knowledge.library import KnowledgeLibrary;"
-        f"l = KnowledgeLibrary.open({str(DEMO)!r});"
-        f"print(json.dumps([l.version, [(h.passage.id, h.score) for h in l.search({query!r}, 20)]]))"
+        f"l = KnowledgeLibrary({str(DEMO)!r});"
+        "f = lambda how: [(h.passage.id, h.score) for h in l.search("
+        f"{query!r}, 20, how)];"
+        "print(json.dumps([l.version, f('lexical'), f('hybrid')]))"
     )
-    here = json.loads(json.dumps([demo.version, [(h.passage.id, h.score) for h in demo.search(query, 20)]]))
+
+    def found(how: str) -> list[tuple[str, float]]:
+        return [(h.passage.id, h.score) for h in demo.search(query, 20, how)]
+
+    here = json.loads(json.dumps([demo.version, found("lexical"), found("hybrid")]))
     assert in_a_new_process(code, PYTHONHASHSEED="7") == here
 
 
@@ -87,8 +104,8 @@ def test_libraries_and_threads_do_not_mix(tmp_path: Path) -> None:
     names = [f"disease{i}" for i in range(6)]
 
     def search(name: str) -> list[str]:
-        library = _one(tmp_path / name, f"All about {name}.", title=f'"{name}"')
-        found = [library.search(query, 10) for query in names for _ in range(5)]
+        library = unindexed(tmp_path / name, doc=said(f"All about {name}.", name))
+        found = [library.search(query, 10, "dense") for query in names for _ in range(5)]
         assert all(len(hits) == 1 for hits in found)
         return sorted({hits[0].passage.title for hits in found})
 
@@ -96,55 +113,37 @@ def test_libraries_and_threads_do_not_mix(tmp_path: Path) -> None:
         assert list(pool.map(search, names)) == [[name] for name in names]
 
 
-def test_one_library_serves_many_threads(demo: KnowledgeLibrary) -> None:
-    queries = [document.title for document in demo.documents[:20]]
-    expected = [demo.search(query) for query in queries]
+@pytest.mark.parametrize("retrieval", ["lexical", "hybrid"])
+def test_one_library_serves_many_threads_from_the_start(retrieval: str, demo: KnowledgeLibrary) -> None:
+    queries = [entry.title for entry in list(demo.entries.values())[:20]]
+    expected = [demo.search(query, 5, retrieval) for query in queries]
+    fresh = KnowledgeLibrary(DEMO)
     with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(demo.search, queries * 3)) == expected * 3
-
-
-def test_a_folder_is_indexed_once_while_its_content_stays(tmp_path: Path) -> None:
-    first = _one(tmp_path, "Gout hurts.")
-    assert KnowledgeLibrary.open(str(tmp_path)) is first
-    changed = _one(tmp_path, "Gout hurts badly.")
-    assert changed.version != first.version
-    assert first.search("gout")[0].passage.text == "Gout hurts."
-    assert changed.search("gout")[0].passage.text == "Gout hurts badly."
-    assert _one(tmp_path, "Gout hurts.").version == first.version
+        assert list(pool.map(lambda query: fresh.search(query, 5, retrieval), queries * 3)) == expected * 3
 
 
 def test_an_index_leaves_memory_with_its_library(tmp_path: Path) -> None:
-    library = KnowledgeLibrary(Manifest(title="A"), _one(tmp_path, "Gout.").documents)
-    client = library._index._client
-    name = library._index._collection.name
-    assert name in [collection.name for collection in client.list_collections()]
+    library = unindexed(tmp_path, doc=said("Gout."))
+    before = {collection.name for collection in memory_client().list_collections()}
+    library.search("gout", 1, "dense")
+    during = {collection.name for collection in memory_client().list_collections()} - before
+    assert len(during) == 1
     del library
     gc.collect()
-    assert name not in [collection.name for collection in client.list_collections()]
-
-
-def test_a_library_outlives_its_twin(tmp_path: Path) -> None:
-    documents = _one(tmp_path, "Gout.").documents
-    twins = [KnowledgeLibrary(Manifest(title="A"), documents) for _ in range(2)]
-    assert twins[0].version == twins[1].version
-    twins.pop()
-    gc.collect()
-    assert len(twins[0].search("gout")) == 1
-
-
-def test_the_index_is_filled_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library_module, "_BATCH", 2)
-    sections = [(f"Section {i}", f"Text number {i}.") for i in range(5)]
-    library = KnowledgeLibrary.open(write(tmp_path, a=markdown(*sections)))
-    assert {hit.passage.section for hit in library.search("text", 9)} == {name for name, _ in sections}
+    assert not during & {collection.name for collection in memory_client().list_collections()}
 
 
 def test_an_empty_library_finds_nothing(tmp_path: Path) -> None:
-    library = KnowledgeLibrary.open(tmp_path)
-    assert library.search("heart failure") == ()
-    assert library.aliases("4280", "ICD9CM") == ()
-    assert library.metadata["n_passages"] == 0
-    assert library.embedding == "lexical-1024"
+    for library in (unindexed(tmp_path / "a"), _published_empty(tmp_path / "b")):
+        assert all(library.search("gout", 5, how) == () for how in ("lexical", "dense", "hybrid"))
+        assert library.aliases("4280", "ICD9CM") == ()
+        assert library.metadata["n_passages"] == 0
+        assert library.retrieval == "lexical"
+
+
+def _published_empty(folder: Path) -> KnowledgeLibrary:
+    curated(folder)
+    return KnowledgeLibrary(folder)
 
 
 @pytest.mark.parametrize(
@@ -157,9 +156,9 @@ def test_queries_that_cannot_be_answered_are_refused(demo: KnowledgeLibrary, que
 
 
 def test_passages_are_found_by_id(demo: KnowledgeLibrary) -> None:
-    for document in demo.documents:
-        for passage in document.passages:
-            assert demo.passage(passage.id) is passage
+    for key, passage in demo.passages.items():
+        assert demo.passage(key) is passage
+        assert demo.holds(key)
     with pytest.raises(InputError, match="no passage with this id") as error:
         demo.passage("gout#secret")
     assert "secret" not in str(error.value)
@@ -167,74 +166,94 @@ def test_passages_are_found_by_id(demo: KnowledgeLibrary) -> None:
 
 def test_aliases_are_those_of_the_longest_prefix(tmp_path: Path) -> None:
     section = ("Overview", "Text.")
-    library = KnowledgeLibrary.open(
-        write(
-            tmp_path,
-            a=markdown(section, title='"Heart failure"', codes='["428"]', aliases='["chf"]'),
-            b=markdown(section, title='"Systolic failure"', codes='["42820", "4282"]', aliases='["weak"]'),
-            c=markdown(section, title='"Pump failure"', codes='["4282"]', aliases='["weak", "pump"]'),
-        )
+    library = unindexed(
+        tmp_path,
+        a=markdown(section, title='"Heart failure"', codes='["428"]', aliases='["chf"]'),
+        b=markdown(section, title='"Systolic failure"', codes='["42820", "4282"]', aliases='["weak"]'),
+        c=markdown(section, title='"Pump failure"', codes='["4282"]', aliases='["weak", "pump"]'),
     )
     assert library.aliases("4280", "ICD9CM") == ("Heart failure", "chf")
     assert library.aliases("42821", "ICD9CM") == ("Systolic failure", "weak", "Pump failure", "pump")
     assert library.aliases("42820", "ICD9CM") == ("Systolic failure", "weak")
     assert library.aliases("4280", "SNOMED") == library.aliases("4280", "ICD10CM") == ()
-    passage = library.documents[0].passages[0]
-    assert library.is_about(passage, passage.codes[0] + "1", "ICD9CM")
-    assert not library.is_about(passage, passage.codes[0] + "1", "SNOMED")
-    assert (
-        library.aliases("42", "ICD9CM")
-        == library.aliases("4019", "ICD9CM")
-        == library.aliases("", "ICD9CM")
-        == ()
-    )
+    passage = next(iter(library.passages.values()))
+    assert library.is_about(passage, "4281", "ICD9CM")
+    assert not library.is_about(passage, "4281", "SNOMED")
+    nothing = (library.aliases(code, "ICD9CM") for code in ("42", "4019", ""))
+    assert set(nothing) == {()}
 
 
-def test_the_version_is_of_content_manifest_and_embedding(tmp_path: Path) -> None:
-    documents = _one(tmp_path, "Gout.").documents
+def test_the_version_is_of_content_manifest_and_retrieval(tmp_path: Path) -> None:
+    def version(name: str, text: str = "Gout.", **manifest: str) -> str:
+        return unindexed(tmp_path / name, Manifest(title="A", **manifest), doc=said(text)).version
+
     versions = [
-        KnowledgeLibrary(Manifest(title=title), docs).version
-        for title, docs in [("A", documents), ("B", documents), ("A", documents[:0]), ("A", documents)]
+        version("a"),
+        version("b", "Gout hurts."),
+        version("c", description="other"),
+        version("d", retrieval="hybrid"),
+        version("e"),
     ]
-    assert versions[0] == versions[3]
-    assert len(set(versions)) == 3
+    assert versions[0] == versions[4]
+    assert len(set(versions)) == 4
 
 
-def test_another_embedding_is_another_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lexical = _one(tmp_path, "Gout.")
-    monkeypatch.setattr(library_module, "open_embeddings", lambda name, corpus: LexicalEmbeddings(corpus, 8))
-    small = KnowledgeLibrary(lexical.manifest, lexical.documents, "some/folder/small-model")
-    assert small.embedding == "small-model-8"
-    assert small.version != lexical.version
+def test_where_the_index_is_makes_no_other_version(tmp_path: Path) -> None:
+    curated(tmp_path / "a", doc=said("Gout."))
+    library = KnowledgeLibrary(tmp_path / "a")
+    (tmp_path / "a" / "index" / "CURRENT").unlink()
+    assert KnowledgeLibrary(tmp_path / "a").version == library.version
+
+
+@pytest.mark.parametrize("retrieval", ["lexical", "dense", "hybrid"])
+def test_a_published_index_finds_what_the_sources_say(tmp_path: Path, retrieval: str) -> None:
+    texts = {
+        f"d{i}": said(f"Gout of kind {i} hurts the {part}.", f"Gout {i}") for i, part in enumerate("abc")
+    }
+    curated(tmp_path / "a", **texts)
+    on_disk = KnowledgeLibrary(tmp_path / "a")
+    (tmp_path / "a" / "index" / "CURRENT").unlink()
+    in_memory = KnowledgeLibrary(tmp_path / "a")
+    assert on_disk.passages == in_memory.passages
+    assert on_disk.search("gout kind 2", 9, retrieval) == in_memory.search("gout kind 2", 9, retrieval)
+
+
+def test_expired_documents_are_not_retrieved(tmp_path: Path) -> None:
+    curated(tmp_path / "a", BY._replace(expires=DAY), old=said("Gout old."))
+    curated(tmp_path / "a", new=said("Gout new."))
+    for retrieval in ("lexical", "dense", "hybrid"):
+        on_the_day = KnowledgeLibrary(tmp_path / "a", DAY)
+        the_day_after = KnowledgeLibrary(tmp_path / "a", DAY + timedelta(days=1))
+        assert {hit.passage.doc_id for hit in on_the_day.search("gout", 5, retrieval)} == {"new", "old"}
+        assert {hit.passage.doc_id for hit in the_day_after.search("gout", 5, retrieval)} == {"new"}
+        assert on_the_day.version != the_day_after.version
+        assert not the_day_after.aliases("2749", "SNOMED")
+
+
+def test_readers_keep_what_was_published_while_a_writer_adds(tmp_path: Path) -> None:
+    curated(tmp_path / "a", one=said("Gout hurts."))
+    reader = KnowledgeLibrary(tmp_path / "a", date(2026, 11, 25))
+    curated(tmp_path / "a", two=said("Gout hurts more."))
+    assert [hit.passage.doc_id for hit in reader.search("gout", 5, "hybrid")] == ["one"]
+    again = KnowledgeLibrary(tmp_path / "a", date(2026, 11, 25))
+    assert {hit.passage.doc_id for hit in again.search("gout", 5, "hybrid")} == {"one", "two"}
 
 
 def test_the_metadata_are_json_and_count_what_is_there(demo: KnowledgeLibrary) -> None:
     metadata = demo.metadata
     assert json.loads(json.dumps(metadata)) == metadata
     assert metadata["title"] == demo.title
-    assert metadata["description"] == demo.description
-    assert metadata["n_documents"] == len(metadata["topics"]) == len(demo.documents)
+    assert metadata["n_documents"] == len(metadata["topics"]) == len(demo.entries)
     assert metadata["sections"][0] == "Overview"
 
 
-def test_a_manifest_may_be_left_out(tmp_path: Path) -> None:
-    library = _one(tmp_path / "my-notes", "Gout.")
-    assert (library.title, library.metadata["sections"]) == ("my-notes", ["Overview"])
-
-
-@pytest.mark.parametrize("content", ["{", "[]", '{"title": 5}', '{"title": "A", "key": 1}', "{}"])
-def test_a_poor_manifest_is_refused(tmp_path: Path, content: str) -> None:
-    (tmp_path / "library.json").write_text(content)
-    with pytest.raises(InputError, match=r"library\.json"):
-        KnowledgeLibrary.open(tmp_path)
-
-
-def test_a_manifest_that_leads_out_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "library").mkdir()
-    (tmp_path / "other.json").write_text('{"title": "A"}')
-    (tmp_path / "library" / "library.json").symlink_to(tmp_path / "other.json")
-    with pytest.raises(InputError, match="leads out"):
-        KnowledgeLibrary.open(tmp_path / "library")
+def test_the_retrieval_in_force_is_said(tmp_path: Path) -> None:
+    words = unindexed(tmp_path / "a", doc=said("Gout."))
+    both = unindexed(tmp_path / "b", Manifest(title="B", retrieval="hybrid"), doc=said("Gout."))
+    assert (words.described, words.embedding) == ("words (BM25)", "none")
+    assert "BM25" in both.described
+    assert both.embedding in both.described
+    assert words.described_as("hybrid") == both.described
 
 
 def test_nothing_is_written_or_sent_and_importing_loads_no_index(tmp_path: Path) -> None:
@@ -244,7 +263,7 @@ connections = []
 sys.addaudithook(lambda event, args: connections.append(event) if event == "socket.connect" else None)
 import tools.knowledge.library as library
 before = "chromadb" in sys.modules
-library.KnowledgeLibrary.open({str(DEMO)!r}).search("heart failure")
+library.KnowledgeLibrary({str(DEMO)!r}).search("heart failure", 5, "hybrid")
 print(json.dumps([before, "chromadb" in sys.modules, connections]))
 """
     places = {name: str(tmp_path) for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_DATA_HOME")}
@@ -252,6 +271,7 @@ print(json.dumps([before, "chromadb" in sys.modules, connections]))
     assert answer == [False, True, []]
     assert list(tmp_path.iterdir()) == []
     assert not list(ROOT.glob("chroma*"))
+    assert not (DEMO / "index").exists()
 
 
 def test_settings_of_the_surroundings_do_not_redirect_the_index(tmp_path: Path) -> None:
@@ -260,21 +280,13 @@ def test_settings_of_the_surroundings_do_not_redirect_the_index(tmp_path: Path) 
         f"CHROMA_API_IMPL=chromadb.api.fastapi.FastAPI\nIS_PERSISTENT=TRUE\nPERSIST_DIRECTORY={store}\n"
     )
     (tmp_path / ".env").write_text(f"{redirect}OPENAI_API_KEY=none\n")
-    code = (
-        "import json; from tools.knowledge.library import KnowledgeLibrary;"
-        f"print(json.dumps(len(KnowledgeLibrary.open({str(DEMO)!r}).search('gout', 3))))"
-    )
+    curated(tmp_path / "library", doc=said("Gout."))
     surroundings = dict(line.split("=", 1) for line in redirect.split())
-    assert in_a_new_process(code, cwd=tmp_path) == 3
-    assert in_a_new_process(code, cwd=tmp_path, **surroundings) == 3
+    for folder, n in ((DEMO, 3), (tmp_path / "library", 1)):
+        code = (
+            "import json; from tools.knowledge.library import KnowledgeLibrary;"
+            f"print(json.dumps(len(KnowledgeLibrary({str(folder)!r}).search('gout', 3, 'dense'))))"
+        )
+        assert in_a_new_process(code, cwd=tmp_path) == n
+        assert in_a_new_process(code, cwd=tmp_path, **surroundings) == n
     assert not store.exists()
-
-
-def test_libraries_made_at_once_by_hand_do_not_mix(tmp_path: Path) -> None:
-    documents = [_one(tmp_path / name, f"All about {name}.").documents for name in ("gout", "stroke")]
-    with ThreadPoolExecutor(4) as pool:
-        made = list(pool.map(lambda docs: KnowledgeLibrary(Manifest(title="A"), docs), documents * 2))
-    assert [lib.search("about", 9)[0].passage.text for lib in made] == [
-        "All about gout.",
-        "All about stroke.",
-    ] * 2

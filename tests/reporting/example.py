@@ -2,14 +2,13 @@
 
 from hypothesis import strategies as st
 
+from tests.reporting.example_knowledge import knowledge
 from tools.reporting.result import (
     Candidate,
-    CitedPassage,
     DataSource,
     DiagnosisResult,
     Direction,
     Disease,
-    Finding,
     Graph,
     GraphEdge,
     GraphNode,
@@ -52,6 +51,7 @@ NAMES = {
     "7140": "Rheumatoid arthritis",
     "2749": "Gout, unspecified",
 }
+OF_DOCUMENTS = ("title", "section", "source", "licence", "url", "revision", "library")
 HISTORY = tuple(list(NAMES)[:10])
 LINKS = (
     ("2724 41401 .31 y", "2724 4439 .12 y", "4019 4280 .18 y", "4019 5859 .22 y", "4019 43491 .14 y"),
@@ -145,68 +145,6 @@ def predictions() -> tuple[Prediction, ...]:
             counter_evidence="Time does not settle one edge of the path." if code == "43491" else "",
         )
         for rank, (code, chance, path, reason) in enumerate(rows, start=1)
-    )
-
-
-def knowledge() -> Knowledge:
-    texts = {
-        "kidney-causes": (
-            "Chronic kidney disease",
-            "Causes",
-            "Diabetes is the most common cause of chronic kidney disease. High sugar over years damages the "
-            "filters.\nHigh blood pressure is the second cause, and the two add up.",
-        ),
-        "diabetes-course": (
-            "Type 2 diabetes",
-            "Epidemiology",
-            "About one in three people with diabetes\ndevelop kidney disease during their lives.",
-        ),
-        "heart-causes": (
-            "Heart failure",
-            "Causes",
-            "Coronary artery disease, long-standing hypertension and valve disease are the usual causes "
-            "of heart failure in adults.",
-        ),
-        "heart-course": (
-            "Heart failure",
-            "Overview",
-            "Low output and strong diuretics can bring on acute kidney failure.",
-        ),
-        "smoking": (
-            "Tobacco use",
-            "Overview",
-            "Smoking harms the vessels of the heart, the brain and the legs.",
-        ),
-    }
-    quotes = (
-        ("kidney-causes", "diabetes is the most common cause", "25000", "5859"),
-        ("kidney-causes", "High blood pressure is the second cause", "4019", "5859"),
-        ("diabetes-course", "people with diabetes develop kidney disease", "25000", "5859"),
-        ("heart-causes", "long-standing hypertension", "4019", "4280"),
-        ("heart-course", "can bring on acute kidney failure", "4280", "5849"),
-        ("smoking", "harms the vessels", "3051", None),
-    )
-    return Knowledge(
-        library="Demonstration library of common diseases",
-        version="sha256:5f1d7c2b9a",
-        embedding="hashed words, 512 dimensions",
-        query="diabetes, hypertension, coronary atherosclerosis: kidney disease, heart failure, stroke",
-        passages=tuple(
-            CitedPassage(
-                id=key,
-                title=title,
-                section=section,
-                text=text,
-                source=f"https://example.org/library/{key}",
-                licence="CC BY-SA 4.0",
-                score=0.81 - 0.07 * place,
-            )
-            for place, (key, (title, section, text)) in enumerate(texts.items())
-        ),
-        findings=tuple(
-            Finding(passage=key, claim=f"The passage names a link: {quote}.", quote=quote, cause=a, effect=b)
-            for key, quote, a, b in quotes
-        ),
     )
 
 
@@ -315,16 +253,17 @@ def hostile(text: str) -> DiagnosisResult:
             edges=result.graph.edges,
         ),
         knowledge=Knowledge(
-            library=text,
-            version=text,
-            embedding=text,
+            libraries=tuple(
+                library.model_copy(update=dict.fromkeys(("title", "version", "embedding", "retrieval"), text))
+                for library in result.knowledge.libraries
+            ),
             query=text,
             passages=tuple(
-                p.model_copy(update=dict.fromkeys(("title", "section", "text", "source", "licence"), text))
-                for p in result.knowledge.passages
+                p.model_copy(update=dict.fromkeys(OF_DOCUMENTS, text)) for p in result.knowledge.passages
             ),
             findings=tuple(
-                f.model_copy(update={"claim": text, "quote": text}) for f in result.knowledge.findings
+                f.model_copy(update=dict.fromkeys(("claim", "quote", "library"), text))
+                for f in result.knowledge.findings
             ),
         ),
     )

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from html import unescape
 from html.parser import HTMLParser
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,8 +15,8 @@ from hypothesis import strategies as st
 
 from tests.reporting.example import example, hostile, refused
 from tools.reporting import html
-from tools.reporting.html import Fragment, fragments, render, verdict, write
-from tools.reporting.result import DiagnosisResult, Graph
+from tools.reporting.html import render, verdict, write
+from tools.reporting.result import DiagnosisResult, Graph, Knowledge
 from tools.reporting.words import IDENTIFIED, number, percent, printable
 from tools.safety.errors import InputError
 
@@ -83,9 +82,12 @@ def model_texts(result: DiagnosisResult) -> Iterator[str]:
     if result.knowledge:
         yield result.knowledge.query
         for passage in result.knowledge.passages:
-            yield from (passage.title, passage.section, passage.text, passage.source, passage.licence)
+            yield from (passage.title, passage.source, passage.licence, passage.id, passage.library)
+            yield from (text for text in (passage.url, passage.revision) if text)
         for finding in result.knowledge.findings:
-            yield finding.claim
+            yield from (finding.claim, finding.quote, finding.library)
+        for library in result.knowledge.libraries:
+            yield from (library.title, library.version, library.embedding, library.retrieval)
     yield from (result.explanation, result.comment, *result.notices, *result.assumptions)
     yield from (result.model, *result.versions, *result.versions.values())
 
@@ -210,35 +212,64 @@ def test_the_verdict_names_the_likeliest_and_the_likeliest_new_disease() -> None
     assert verdict(example(predictions=())) == "No diagnosis stood out for the next visit."
 
 
-@given(st.text("ab \n", max_size=40), st.lists(st.text("ab \n", min_size=1, max_size=5), max_size=4))
-def test_fragments_keep_the_passage_and_mark_exactly_its_quotes(text: str, quotes: list[str]) -> None:
-    cut = fragments(text, quotes)
-    assert "".join(piece.text for piece in cut) == text
-    assert all(one.quoted != other.quoted for one, other in pairwise(cut))
-    marked = "".join(("x" if piece.quoted else "-") * len(piece.text) for piece in cut)
-    for quote in quotes:
-        start = text.find(quote.strip()) if quote.strip() else -1
-        if start >= 0:
-            assert set(marked[start : start + len(quote.strip())]) == {"x"}
-    if not any(quote.strip() for quote in quotes):
-        assert "x" not in marked
+def test_a_passage_is_shown_by_what_was_taken_from_it_and_where_the_rest_is() -> None:
+    page = render(example())
+    passages = re.findall(r'<li class="passage".*?</li>\n(?=<li class="passage"|</ol>)', page, re.DOTALL)
+    knowledge = example().knowledge
+    assert knowledge
+    assert len(passages) == len(knowledge.passages)
+    for passage, shown_as in zip(knowledge.passages, passages, strict=True):
+        text = Page(shown_as).text
+        quotes = {finding.quote for finding in knowledge.findings if finding.passage == passage.id}
+        assert shown_as.count("<blockquote>") == len(quotes)
+        assert all(quote in text for quote in quotes)
+        assert ("Nothing was taken from it." in text) == (not quotes)
+        assert (f", {passage.section}" in text) == bool(quotes)
+        assert (f", page {passage.page}" in text) == bool(quotes and passage.page)
+        assert f"Id: {passage.id}" in text
+    assert "iikea knowledge show ID" in Page(page).text
 
 
-def test_a_quote_is_found_across_line_breaks_and_case() -> None:
-    assert fragments("One\n two three", ["one two"]) == [
-        Fragment("One\n two", True),
-        Fragment(" three", False),
-    ]
+def test_a_quote_that_carries_two_findings_is_shown_once() -> None:
+    page = render(example())
+    assert page.count("<blockquote>Diabetes is the most common cause") == 2
+    assert len(Page(page).having("finding")) == 6
 
 
-def test_a_quote_that_the_passage_does_not_hold_is_shown_as_such() -> None:
-    told = "The passage does not hold the words quoted"
-    result = example()
-    assert result.knowledge
-    assert told not in Page(render(result)).text
-    invented = result.knowledge.findings[0].model_copy(update={"quote": "diabetes is harmless"})
-    knowledge = result.knowledge.model_copy(update={"findings": (invented,)})
-    assert f"{told}: \u201cdiabetes is harmless\u201d" in Page(render(example(knowledge=knowledge))).text
+def test_what_contradicts_stands_side_by_side_once_with_its_trust_and_is_linked_from_predictions() -> None:
+    page = render(example())
+    assert len(Page(page).having("disagreement")) == 2
+    pairs = re.findall(r'<div class="sides">(.*?</div>)\n</div>', page, re.DOTALL)
+    assert len(pairs) == 2
+    for pair in pairs:
+        text = Page(pair).text
+        assert "trust 1" in text
+        assert "trust 2" in text
+        assert "does not lead to kidney disease" in text
+    rows = re.findall(r'<tr class="prediction">.*?</tr>', page, re.DOTALL)
+    disputed = [row for row in rows if "#disagreement-1" in row]
+    assert len(disputed) == 2
+    assert all("Chronic kidney disease" in row for row in disputed)
+    assert page.count('<span class="tag doubt">contradicted</span>') == 3
+
+
+def test_every_library_that_was_searched_is_named_with_its_version_even_where_nothing_was_found() -> None:
+    knowledge = example().knowledge
+    assert knowledge
+    empty = knowledge.model_copy(update={"passages": (), "findings": ()})
+    bare = example(knowledge=empty, predictions=(), graph=Graph())
+    text = Page(render(bare)).text
+    assert "No passage was found." in text
+    for library in knowledge.libraries:
+        assert f"searched by {library.retrieval}" in text
+        assert library.version in text
+
+
+def contradicting_nothing() -> Knowledge:
+    knowledge = example().knowledge
+    assert knowledge
+    astray = knowledge.findings[0].model_copy(update={"contradicts": (99,)})
+    return knowledge.model_copy(update={"findings": (astray,)})
 
 
 @pytest.mark.parametrize(
@@ -246,6 +277,7 @@ def test_a_quote_that_the_passage_does_not_hold_is_shown_as_such() -> None:
     [
         ({"diseases": {}}, "names a disease"),
         ({"knowledge": None}, "cites a passage that was not retrieved"),
+        ({"knowledge": contradicting_nothing()}, "contradicts one that is not there"),
         (
             {"scores": (example().scores[0].model_copy(update={"log_likelihood": float("nan")}),)},
             "not finite",

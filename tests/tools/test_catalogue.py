@@ -27,7 +27,7 @@ CASE = {"nodes": NODES, "history": HISTORY}
 METHODS = ("noisy_or_bic", "bic", "loglik")
 ACCEPTED = ({}, {"score": "bic"}, {"score": "bic", "by_burden": True}, {"score": "bdeu", "ess": 10.0})
 HIDDEN = {
-    *("nodes", "store", "library", "max_parents", "max_edges"),
+    *("nodes", "store", "libraries", "max_parents", "max_edges"),
     *("score", "by_burden", "ess", "resamples", "seed", "method"),
 }
 RULES = Constraints(tiers={n: int(n not in HISTORY) for n in NODES}, max_parents=6)
@@ -340,9 +340,10 @@ def test_the_parts_of_a_risk_multiply_up_and_name_the_causes_that_the_patient_ha
 
 @given(st.text(max_size=60).filter(str.strip), st.integers(1, 50))
 @settings(max_examples=15)
-def test_a_search_of_the_library_gives_k_ranked_passages(query, k):
+def test_a_search_of_the_library_gives_ranked_passages(query, k):
     found = search_knowledge.invoke({"query": query, "k": k})["passages"]
-    assert len({passage["id"] for passage in found}) == len(found) == k
+    assert len({passage["id"] for passage in found}) == len(found) <= k
+    assert len(search_knowledge.invoke({"query": f"{query} disease", "k": k})["passages"]) == k
     assert all(one["score"] >= other["score"] for one, other in pairwise(found))
     assert all(passage["source"] and passage["text"] for passage in found)
 

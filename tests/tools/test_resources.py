@@ -1,27 +1,15 @@
 """What the tools work on is opened once, and opened again when it has changed."""
 
-import os
 from pathlib import Path
 
 import pytest
 
+from tests.knowledge.samples import curated, said, unindexed
 from tools import resources
 from tools.dataset.clinical import ClinicalDataset
+from tools.knowledge.curation import curate
 from tools.records.read import read_cohort
 from tools.safety.errors import InputError
-
-DOCUMENT = """---
-title: {title}
-codes: ["4019"]
-aliases: ["{alias}"]
-licence: CC0-1.0
-source: tests
----
-
-## Overview
-
-{text}
-"""
 
 
 def fit(folder: Path, store: Path, *codes: str) -> None:
@@ -31,20 +19,9 @@ def fit(folder: Path, store: Path, *codes: str) -> None:
     ClinicalDataset.build(read_cohort(records)).save(store)
 
 
-def write(path: Path, title: str = "Hypertension", text: str = "High blood pressure.") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    document = DOCUMENT.format(title=title, alias=title.lower(), text=text)
-    path.write_text(document, encoding="utf-8")
-    return path
-
-
-def topics(folder: Path) -> list[str]:
-    return resources.open_library(str(folder)).metadata["topics"]
-
-
 def test_what_has_not_changed_is_opened_once(tmp_path):
     fit(tmp_path, tmp_path / "store", "4019")
-    write(tmp_path / "library" / "a.md")
+    unindexed(tmp_path / "library", a=said("Gout."))
     store, library = str(tmp_path / "store"), str(tmp_path / "library")
     assert resources.open_dataset(store) is resources.open_dataset(store)
     assert resources.open_matrix(store, ("4019",)) is resources.open_matrix(store, ("4019",))
@@ -73,38 +50,39 @@ def test_a_store_that_was_absent_is_found_once_it_is_there(tmp_path):
     assert resources.open_dataset(str(store)).vocabulary.keys == ("4019",)
 
 
-@pytest.mark.parametrize("place", ["b.md", "below/deep/b.md"])
-def test_a_document_added_changed_and_removed_is_seen(tmp_path, place):
-    write(tmp_path / "a.md")
-    assert topics(tmp_path) == ["Hypertension"]
-    added = write(tmp_path / place, "Gout")
-    assert topics(tmp_path) == ["Hypertension", "Gout"]
-    write(added, "Obesity")
-    assert topics(tmp_path) == ["Hypertension", "Obesity"]
-    added.unlink()
-    assert topics(tmp_path) == ["Hypertension"]
+def test_a_library_that_changes_is_opened_again(tmp_path):
+    def titles() -> list[str]:
+        return resources.open_library(str(tmp_path / "a")).metadata["topics"]
+
+    curated(tmp_path / "a", a=said("Gout."))
+    assert titles() == ["Gout"]
+    curated(tmp_path / "a", b=said("Stroke.", "Stroke"))
+    assert titles() == ["Gout", "Stroke"]
+    with curate(tmp_path / "a") as curator:
+        curator.retire("a", "tested")
+        curator.publish()
+    assert titles() == ["Stroke"]
 
 
-def test_a_document_rewritten_at_its_old_length_is_seen_by_its_time(tmp_path):
-    path = write(tmp_path / "a.md", text="Gout is mild.")
-    os.utime(path, ns=(1, 1))
-    assert resources.open_library(str(tmp_path)).search("gout", 1)[0].passage.text == "Gout is mild."
-    write(path, text="Gout is wild.")
-    assert resources.open_library(str(tmp_path)).search("gout", 1)[0].passage.text == "Gout is wild."
+def test_a_library_that_was_never_indexed_is_opened_again_when_its_manifest_changes(tmp_path):
+    unindexed(tmp_path, a=said("Gout."))
+    first = resources.open_library(str(tmp_path))
+    assert resources.open_library(str(tmp_path)) is first
+    unindexed(tmp_path, b=said("Stroke.", "Stroke"))
+    assert resources.open_library(str(tmp_path)).metadata["topics"] == ["Gout", "Stroke"]
 
 
 def test_the_library_s_own_description_is_seen_when_it_changes(tmp_path):
-    write(tmp_path / "a.md")
-    assert resources.open_library(str(tmp_path)).title == tmp_path.name
-    (tmp_path / "library.json").write_text('{"title": "Ours"}', encoding="utf-8")
-    assert resources.open_library(str(tmp_path)).title == "Ours"
+    unindexed(tmp_path / "a", a=said("Gout."))
+    assert resources.open_library(str(tmp_path / "a")).title == "a"
+    (tmp_path / "a" / "library.json").write_text('{"title": "Ours"}', encoding="utf-8")
+    assert resources.open_library(str(tmp_path / "a")).title == "Ours"
 
 
-def test_a_link_that_leads_nowhere_is_refused_as_a_document_and_does_not_crash(tmp_path):
-    write(tmp_path / "a.md")
-    (tmp_path / "gone.md").symlink_to(tmp_path / "nowhere.md")
-    with pytest.raises(InputError):
-        resources.open_library(str(tmp_path))
+def test_a_shelf_holds_what_is_named_in_the_order_of_trust(tmp_path):
+    folders = [str(unindexed(tmp_path / name, a=said(f"Gout {name}.")).folder) for name in ("ours", "theirs")]
+    assert [library.title for library in resources.open_shelf(folders).libraries] == ["ours", "theirs"]
+    assert resources.open_shelf().libraries == (resources.open_library(),)
 
 
 def test_a_library_that_is_not_there_is_refused(tmp_path):

@@ -1,40 +1,42 @@
-"""A knowledge library: documents in a folder, searched through Chroma in memory."""
+"""A knowledge library: documents in a folder, searched by words, by vectors, or by both."""
 
 import threading
 import weakref
-from collections.abc import Iterable
-from functools import lru_cache
+from datetime import UTC, date, datetime
+from functools import cached_property
 from hashlib import sha256
-from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import NamedTuple, TypedDict
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from tools.knowledge.documents import Document, Passage, read_documents
-from tools.knowledge.embeddings import open_embeddings
-from tools.knowledge.text import read_text
+from tools.knowledge.embeddings import is_service
+from tools.knowledge.fusion import HYBRID_WEIGHTS, fuse
+from tools.knowledge.index import READER, PassageIndex, searched_text
+from tools.knowledge.lexical import Bm25Index
+from tools.knowledge.manifest import Retrieval, latest, read_manifest, read_states
+from tools.knowledge.opening import Embedding, open_to_read, place_of
+from tools.knowledge.passage import Entry, Passage
+from tools.knowledge.publication import published
+from tools.knowledge.reading import read_passages
 from tools.safety.errors import InputError
 
-if TYPE_CHECKING:
-    from chromadb.api import ClientAPI
-    from langchain_chroma import Chroma
-    from langchain_core.embeddings import Embeddings
-
-MANIFEST = "library.json"
 MAX_QUERY_CHARS = 10_000
-_BATCH = 5_000
-_MIN_CANDIDATES = 100
-
-_building = threading.RLock()
-_collection_numbers = count()
+_DEPTH = 100
 
 
 class Hit(NamedTuple):
-    """A passage found by a search, with its cosine similarity to the query (higher is nearer)."""
+    """A passage found by a search.
+
+    Attributes:
+        passage: what was found.
+        entry: the document it is from.
+        score: of the retrieval in force; higher is nearer. Comparable within one search only.
+        ranks: its place in each ranking that the retrieval joins, 1-based.
+    """
 
     passage: Passage
+    entry: Entry
     score: float
+    ranks: dict[str, int]
 
 
 class LibraryMetadata(TypedDict):
@@ -48,76 +50,38 @@ class LibraryMetadata(TypedDict):
     topics: list[str]
 
 
-class Manifest(BaseModel):
-    """What `library.json` says about a library as a whole.
-
-    Attributes:
-        title: name of the library.
-        description: one paragraph for people and agents.
-        licence: SPDX identifier.
-        language: BCP 47 tag.
-        sections: the headings its documents usually have, in order.
-        code_system: the system of the documents' codes.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    title: str
-    description: str = ""
-    licence: str = ""
-    language: str = "en"
-    sections: tuple[str, ...] = ()
-    code_system: str = "ICD9CM"
-
-
 class KnowledgeLibrary:
-    """Documents with a search index in memory. Nothing is written to disk or sent anywhere.
+    """The documents of a library on a day, and its index. Reads only; safe to share between threads.
 
-    Safe to share between threads.
+    Where an index was published, the documents are those that it was made from, and their passages come from
+    it. Otherwise the sources are read and indexed in memory, and nothing is written.
 
     Args:
-        manifest: what the library is.
-        documents: unique by id.
-        embedding: see `tools.knowledge.embeddings.open_embeddings`.
+        folder: of the library.
+        today: retired documents, and those that expired before this day, are not retrieved.
 
     Attributes:
-        manifest: as given.
-        documents: sorted by id.
-        embedding: name and dimension of the embedding, such as `lexical-1024`.
-        version: SHA-256 over manifest, documents and embedding; equal versions give equal searches.
+        folder: as given, resolved.
+        manifest: what the library is.
+        entries: the documents that are retrieved, by id.
+        passages: theirs, by id.
+        notices: what its user should know of its state.
 
     Raises:
-        InputError: the embedding cannot be opened.
+        InputError: the folder or its manifest cannot be used.
     """
 
-    def __init__(self, manifest: Manifest, documents: Iterable[Document], embedding: str = "lexical") -> None:
-        self.manifest = manifest
-        self.documents = tuple(sorted(documents, key=lambda document: document.id))
-        self._passages = {p.id: p for document in self.documents for p in document.passages}
-        texts = [_indexed_text(d, p) for d in self.documents for p in d.passages]
-        model = open_embeddings(embedding, texts)
-        dimension = len(model.embed_query("dimension"))
-        self.embedding = f"{Path(embedding).name}-{dimension}"
-        self.version = self._digest()
-        with _building:
-            self._index = self._build_index(texts, model) if texts else None
-
-    @classmethod
-    def open(cls, folder: Path | str, embedding: str = "lexical") -> "KnowledgeLibrary":
-        """The library in a folder; opened once while the folder's content stays the same.
-
-        Args:
-            folder: Markdown documents (see `read_documents`) and, if wanted, a `library.json`.
-            embedding: see `open_embeddings`.
-
-        Raises:
-            InputError: the folder, a document, the manifest or the embedding cannot be used.
-        """
-        path = Path(folder).resolve()
-        documents = read_documents(path)
-        manifest = _read_manifest(path)
-        with _building:
-            return _opened(path, manifest, documents, embedding)
+    def __init__(self, folder: Path | str, today: date | None = None) -> None:
+        self.folder = Path(folder).resolve()
+        self.manifest = read_manifest(self.folder)
+        self._published = published(self.folder)
+        self._documents = latest(self._published.entries if self._published else read_states(self.folder))
+        day = today or datetime.now(UTC).date()
+        self.entries = {key: entry for key, entry in self._documents.items() if entry.is_active(day)}
+        self._building = threading.RLock()
+        self._words: Bm25Index | None = None
+        self._vectors: PassageIndex | None = None
+        self.passages = self._read_passages()
 
     @property
     def title(self) -> str:
@@ -125,32 +89,75 @@ class KnowledgeLibrary:
         return self.manifest.title
 
     @property
-    def description(self) -> str:
-        """What it holds, in a few words."""
-        return self.manifest.description
+    def retrieval(self) -> Retrieval:
+        """What a search goes by."""
+        return self.manifest.retrieval
+
+    @cached_property
+    def embedding(self) -> str:
+        """Name and dimension of the embedding in force; `none` for a library searched by words alone."""
+        if self.retrieval == "lexical":
+            return "none"
+        return str(self._embedding.stamp)
 
     @property
+    def described(self) -> str:
+        """The retrieval in force, in words."""
+        return self.described_as(None)
+
+    def described_as(self, retrieval: Retrieval | None) -> str:
+        """A retrieval in words; the library's own when none is named."""
+        chosen = retrieval or self.retrieval
+        vectors = f"vectors ({self._embedding.stamp})" if chosen != "lexical" else ""
+        return {"lexical": "words (BM25)", "dense": vectors, "hybrid": f"words (BM25) and {vectors}"}[chosen]
+
+    @cached_property
+    def version(self) -> str:
+        """SHA-256 over manifest, retrieved documents, reader and embedding; equal ones search alike."""
+        digest = sha256(self.manifest.model_dump_json(exclude={"server", "collection"}).encode())
+        for entry in self.entries.values():
+            digest.update(b"\n" + entry.model_dump_json().encode())
+        digest.update(f"\nreader {READER}, embedding {self.embedding}".encode())
+        return digest.hexdigest()
+
+    @cached_property
     def metadata(self) -> LibraryMetadata:
         """JSON-native summary; `topics` are the titles of the documents."""
-        found = dict.fromkeys(passage.section for passage in self._passages.values())
+        found = dict.fromkeys(passage.section for passage in self.passages.values() if passage.section)
         return {
             "title": self.title,
-            "description": self.description,
-            "n_documents": len(self.documents),
-            "n_passages": len(self._passages),
-            "sections": list(self.manifest.sections or found),
-            "topics": [document.title for document in self.documents],
+            "description": self.manifest.description,
+            "n_documents": len(self.entries),
+            "n_passages": len(self.passages),
+            "sections": list(self.manifest.sections or found)[:50],
+            "topics": [entry.title for entry in self.entries.values()],
         }
 
-    def search(self, query: str, k: int = 5) -> tuple[Hit, ...]:
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What its user should know: who is told of queries, and what changed since it was indexed."""
+        told: tuple[str, ...] = ()
+        if self.retrieval != "lexical" and is_service(self.manifest.embedding):
+            rule = "every query, which names diseases of the patient, was sent to the embedding service"
+            told = (f"library '{self.title}': {rule} {self.manifest.embedding}",)
+        if self._published is None:
+            return told
+        now = latest(read_states(self.folder))
+        changed = sum(self._documents.get(key) != entry for key, entry in now.items())
+        rule = "added or changed since the index was made, not searched yet; run `iikea knowledge add` again"
+        behind = (f"library '{self.title}': {changed:,} of its documents {rule}",) if changed else ()
+        return told + behind
+
+    def search(self, query: str, k: int = 5, retrieval: Retrieval | None = None) -> tuple[Hit, ...]:
         """The k passages nearest to a query, best first; ties in the order of their ids.
 
         Args:
             query: free text of at most `MAX_QUERY_CHARS` characters.
-            k: at least 1; more than the library holds gives all of it.
+            k: at least 1; more than the library holds gives all that answer the query.
+            retrieval: instead of the library's own, to compare.
 
         Raises:
-            InputError: an empty or overlong query, or k below 1.
+            InputError: an empty or overlong query, k below 1, or the index cannot be used.
         """
         if not query.strip():
             raise InputError("query", "empty; name a disease or a question")
@@ -158,27 +165,28 @@ class KnowledgeLibrary:
             raise InputError("query", f"longer than {MAX_QUERY_CHARS:,} characters; shorten it")
         if k < 1:
             raise InputError("k", "must be at least 1")
-        if self._index is None:
+        if not self.passages:
             return ()
-        candidates = min(len(self._passages), max(4 * k, _MIN_CANDIDATES))
-        found = self._index.similarity_search_with_score(query, k=candidates)
-        hits = [Hit(self._passages[str(text.id)], round(1 - distance, 6)) for text, distance in found]
-        return tuple(sorted(hits, key=lambda hit: (-hit.score, hit.passage.id))[:k])
+        return self._ranked(query, k, retrieval or self.retrieval)
 
     def passage(self, passage_id: str) -> Passage:
-        """One passage by id.
+        """One retrieved passage by id.
 
         Raises:
             InputError: no such passage.
         """
         try:
-            return self._passages[passage_id]
+            return self.passages[passage_id]
         except KeyError:
             raise InputError("passage", "no passage with this id in the library; search first") from None
 
+    def holds(self, passage_id: str) -> bool:
+        """Whether a passage of this id is retrieved."""
+        return passage_id in self.passages
+
     def is_about(self, passage: Passage, code: str, system: str) -> bool:
         """Whether a passage's document is about a disease: one of its codes is a prefix of `code`."""
-        return system == self.manifest.code_system and code.startswith(passage.codes)
+        return system == self.manifest.code_system and code.startswith(self.entries[passage.doc_id].codes)
 
     def aliases(self, code: str, system: str) -> tuple[str, ...]:
         """Ways a disease is written in text: titles and aliases of the documents about a code.
@@ -194,77 +202,87 @@ class KnowledgeLibrary:
         """
         if system != self.manifest.code_system:
             return ()
-        lengths = [max((len(c) for c in d.codes if code.startswith(c)), default=0) for d in self.documents]
-        longest = max(lengths, default=0)
+        lengths = {
+            key: max((len(c) for c in entry.codes if code.startswith(c)), default=0)
+            for key, entry in self.entries.items()
+        }
+        longest = max(lengths.values(), default=0)
         names: dict[str, None] = {}
-        for document, length in zip(self.documents, lengths, strict=True):
-            if longest and length == longest:
-                names |= dict.fromkeys((document.title, *document.aliases))
+        for key, entry in self.entries.items():
+            if longest and lengths[key] == longest:
+                names |= dict.fromkeys((entry.title, *entry.aliases))
         return tuple(names)
 
-    def _digest(self) -> str:
-        digest = sha256(self.manifest.model_dump_json().encode())
-        for document in self.documents:
-            digest.update(b"\n" + document.model_dump_json().encode())
-        digest.update(b"\n" + self.embedding.encode())
-        return digest.hexdigest()
-
-    def _build_index(self, texts: list[str], model: "Embeddings") -> "Chroma":
-        from langchain_chroma import Chroma
-
-        client = _memory_client()
-        # In-memory clients of one process share their collections, so each library has a name of its own.
-        name = f"{self.version[:32]}-{next(_collection_numbers)}"
-        index = Chroma(
-            collection_name=name,
-            embedding_function=model,
-            client=client,
-            collection_configuration={"hnsw": {"space": "cosine", "ef_search": 500, "num_threads": 1}},
+    def _ranked(self, query: str, k: int, retrieval: Retrieval) -> tuple[Hit, ...]:
+        depth = k if retrieval != "hybrid" else max(k, _DEPTH)
+        rankings: dict[str, list[tuple[str, float]]] = {}
+        if retrieval != "dense":
+            rankings["lexical"] = self._by_words().search(query, depth)
+        if retrieval != "lexical":
+            found = self._by_vectors().search(query, depth, self._unretrieved)
+            rankings["dense"] = [(key, score) for key, score in found if key in self.passages]
+        ranks = {
+            name: {key: rank for rank, (key, _) in enumerate(ranking, start=1)}
+            for name, ranking in rankings.items()
+        }
+        if retrieval == "hybrid":
+            scored = fuse([[key for key, _ in ranking] for ranking in rankings.values()], HYBRID_WEIGHTS)
+        else:
+            scored = rankings[retrieval]
+        return tuple(
+            Hit(
+                self.passages[key],
+                self.entries[self.passages[key].doc_id],
+                round(score, 6),
+                {name: places[key] for name, places in ranks.items() if key in places},
+            )
+            for key, score in scored[:k]
         )
-        ids = list(self._passages)
-        for start in range(0, len(ids), _BATCH):
-            index.add_texts(texts[start : start + _BATCH], ids=ids[start : start + _BATCH])
-        weakref.finalize(self, client.delete_collection, name).atexit = False
+
+    @cached_property
+    def _unretrieved(self) -> tuple[str, ...]:
+        """Documents of the index whose passages are not retrieved any more."""
+        expired = self._documents.keys() - self.entries.keys()
+        return tuple(sorted(key for key in expired if self._documents[key].retired_at is None))
+
+    @cached_property
+    def _embedding(self) -> Embedding:
+        return Embedding.open(self.manifest.embedding)
+
+    def _read_passages(self) -> dict[str, Passage]:
+        """Passages of the retrieved documents by id, in the order of documents and of reading."""
+        if self._published is None:
+            return {p.id: p for entry in self.entries.values() for p in read_passages(self.folder, entry)}
+        index = self._by_vectors()
+        lacking = self.entries.keys() - index.holds(self.entries.values())
+        if lacking:
+            rule = f"lacks passages of {len(lacking):,} of its documents; wait for who writes to it, or run "
+            raise InputError("index", rule + "`iikea knowledge rebuild`")
+        return {key: p for key, p in index.passages().items() if p.doc_id in self.entries}
+
+    def _by_words(self) -> Bm25Index:
+        with self._building:
+            if self._words is None:
+                texts = [searched_text(self.entries[p.doc_id], p) for p in self.passages.values()]
+                self._words = Bm25Index(list(self.passages), texts)
+            return self._words
+
+    def _by_vectors(self) -> PassageIndex:
+        with self._building:
+            if self._vectors is None:
+                self._vectors = self._indexed_in_memory() if self._published is None else self._opened()
+            return self._vectors
+
+    def _indexed_in_memory(self) -> PassageIndex:
+        index, forget = PassageIndex.in_memory(*self._embedding)
+        weakref.finalize(self, forget).atexit = False
+        for entry in self.entries.values():
+            index.put(entry, [p for p in self.passages.values() if p.doc_id == entry.id])
+        index.flush()
         return index
 
-
-@lru_cache(maxsize=1)
-def _memory_client() -> "ClientAPI":
-    """Chroma's client in memory, whatever the environment or a `.env` file sets for Chroma."""
-    import chromadb
-    from chromadb.config import Settings
-
-    settings = Settings(
-        chroma_api_impl="chromadb.api.rust.RustBindingsAPI",
-        is_persistent=False,
-        anonymized_telemetry=False,
-        chroma_otel_collection_endpoint="",
-    )
-    return chromadb.EphemeralClient(settings)
-
-
-@lru_cache(maxsize=4)
-def _opened(
-    folder: Path, manifest: Manifest, documents: tuple[Document, ...], embedding: str
-) -> KnowledgeLibrary:
-    return KnowledgeLibrary(manifest, documents, embedding)
-
-
-def _read_manifest(folder: Path) -> Manifest:
-    path = folder / MANIFEST
-    if not path.exists():
-        return Manifest(title=folder.name)
-    if not path.resolve().is_relative_to(folder):
-        raise InputError(MANIFEST, "a link that leads out of the library; copy the file into it")
-    try:
-        return Manifest.model_validate_json(read_text(path, MANIFEST))
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{MANIFEST}, {key[:40]}" if key else MANIFEST, first["msg"]) from None
-
-
-def _indexed_text(document: Document, passage: Passage) -> str:
-    """What is embedded of a passage: its own words, and what the document is about."""
-    names = ", ".join((document.title, *document.aliases))
-    return f"{names}. {passage.section}. {passage.text}"
+    def _opened(self) -> PassageIndex:
+        database = self._published.database if self._published else self.folder
+        index, client = open_to_read(place_of(self.manifest, database), self._embedding)
+        weakref.finalize(self, client.close).atexit = False
+        return index

@@ -5,9 +5,9 @@ characters, and never a link.
 """
 
 import os
-import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,19 +16,21 @@ from markupsafe import Markup
 from tools.reporting import figures
 from tools.reporting.result import DiagnosisResult, Finding, IterationScore, Prediction
 from tools.reporting.templates import fill
-from tools.reporting.words import STOPPED, percent, percent_range, printable
+from tools.reporting.words import STOPPED, percent, percent_range
 from tools.safety.errors import InputError
 
 
-class Fragment(NamedTuple):
-    """A piece of a passage, and whether a finding quotes it."""
+class Disagreement(NamedTuple):
+    """Two findings that contradict each other, the more trusted first."""
 
-    text: str
-    quoted: bool
+    one: Finding
+    other: Finding
 
 
 def render(result: DiagnosisResult) -> str:
     """The report as an HTML document; the same result gives the same bytes.
+
+    Of a passage it shows the words that its findings quote, and where the rest is to be read.
 
     Raises:
         InputError: the result names a disease or cites a passage that it does not hold, its graph has a
@@ -37,16 +39,16 @@ def render(result: DiagnosisResult) -> str:
     _require_complete(result)
     graph, knowledge = result.graph, result.knowledge
     passages = knowledge.passages if knowledge else ()
-    findings = {p.id: [f for f in knowledge.findings if f.passage == p.id] for p in passages if knowledge}
+    disagreements = _disagreements(knowledge.findings) if knowledge else []
     return fill(
         "report.html.j2",
         result=result,
         verdict=verdict(result),
         diseases=result.diseases,
         passage_number={passage.id: i for i, passage in enumerate(passages, start=1)},
-        findings=findings,
-        unfounded={f.quote for p in passages for f in findings[p.id] if not _spans(p.text, f.quote)},
-        fragments={p.id: fragments(p.text, (f.quote for f in findings[p.id])) for p in passages},
+        quotes={passage.id: _quotes(result, passage.id) for passage in passages},
+        disagreements=disagreements,
+        disputed={p.rank: _disputed(p, disagreements) for p in result.predictions},
         edges=sorted(graph.edges, key=lambda edge: (-edge.gain, edge.cause, edge.effect)),
         graph_figure=Markup(figures.causal_graph(graph, {p.code: p.rank for p in result.predictions})),  # noqa: S704
         score_figure=Markup(figures.score_chart(result.scores)),  # noqa: S704
@@ -77,21 +79,37 @@ def _chance(prediction: Prediction) -> str:
     return f"{prediction.display} ({prediction.dotted}), {percent(prediction.probability)}{interval}"
 
 
-def fragments(text: str, quotes: Iterable[str]) -> list[Fragment]:
-    """A passage cut where quotes begin and end; case and white space need not match exactly."""
-    text = printable(text)
-    marked = bytearray(len(text))
-    for quote in quotes:
-        for start, end in _spans(text, quote):
-            marked[start:end] = b"\x01" * (end - start)
-    cuts = [i for i in range(1, len(text)) if marked[i] != marked[i - 1]]
-    bounds = zip([0, *cuts], [*cuts, len(text)], strict=True)
-    return [Fragment(text[start:end], bool(marked[start])) for start, end in bounds if end > start]
+def _quotes(result: DiagnosisResult, passage: str) -> dict[str, list[Finding]]:
+    """The words quoted from a passage, each with the findings it was quoted for."""
+    quotes: dict[str, list[Finding]] = {}
+    for finding in _findings(result):
+        if finding.passage == passage:
+            quotes.setdefault(finding.quote, []).append(finding)
+    return quotes
 
 
-def _spans(text: str, quote: str) -> list[tuple[int, int]]:
-    pattern = r"\s+".join(map(re.escape, printable(quote).split()))
-    return [found.span() for found in re.finditer(pattern, printable(text), re.IGNORECASE)] if pattern else []
+def _disagreements(findings: Sequence[Finding]) -> list[Disagreement]:
+    """Each pair of findings that contradict each other once, in their order."""
+    return [
+        Disagreement(finding, findings[other])
+        for place, finding in enumerate(findings)
+        for other in finding.contradicts
+        if place < other
+    ]
+
+
+def _disputed(prediction: Prediction, disagreements: Sequence[Disagreement]) -> list[int]:
+    """Numbers of the disagreements, from 1, about a step of a prediction's path or by a passage it cites."""
+    steps = set(pairwise(prediction.path))
+    return [
+        number
+        for number, pair in enumerate(disagreements, start=1)
+        if any((f.cause, f.effect) in steps or _backs(f, prediction) for f in pair)
+    ]
+
+
+def _backs(finding: Finding, prediction: Prediction) -> bool:
+    return finding.effect == prediction.code and finding.passage in prediction.evidence
 
 
 def write(result: DiagnosisResult, path: str | os.PathLike[str]) -> None:
@@ -139,6 +157,9 @@ def _require_complete(result: DiagnosisResult) -> None:
     retrieved = {passage.id for passage in result.knowledge.passages} if result.knowledge else set()
     if not set(_cited(result)) <= retrieved:
         raise InputError("result", "cites a passage that was not retrieved; remove the citation")
+    findings = _findings(result)
+    if not {place for finding in findings for place in finding.contradicts} <= set(range(len(findings))):
+        raise InputError("result", "a finding contradicts one that is not there; mend `contradicts`")
 
 
 def _named(result: DiagnosisResult) -> Iterator[str]:

@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 StopReason = Literal["unchanged", "limit", "seen", "budget"]
 IdentifiedBy = Literal["time", "score", "nothing"]
+EffectDirection = Literal["raises", "lowers", "none"]
+Strength = Literal["strong", "moderate", "weak", "unstated"]
 Interval = tuple[float, float]
 
 
@@ -104,7 +106,7 @@ class GraphEdge(_Frozen):
             be turned.
         identified_by: what tells this direction from the other: time, only the score, or nothing.
         direction: evidence of time for its direction.
-        evidence: ids of passages with a finding for it.
+        evidence: ids of passages with a finding that the cause raises the chance of the effect.
     """
 
     cause: str
@@ -176,33 +178,95 @@ class IterationScore(_Frozen):
 
 
 class CitedPassage(_Frozen):
-    """A retrieved passage, in the order of retrieval."""
+    """A retrieved passage, in the order of retrieval: where its text stands, not the text.
+
+    A passage can hold words that are meant to mislead who reads them; the library shows it by its id.
+
+    Attributes:
+        id: of the passage; ends with a hash of its text.
+        doc_id: of its document.
+        title: of the document.
+        section: the heading it stands under, or empty.
+        page: 1-based, where the document has pages.
+        start: where it begins in the document's plain text, characters.
+        end: where it ends, exclusive.
+        text_sha256: of the passage's text.
+        source: who published the document.
+        licence: of the document.
+        url: where the document was fetched from.
+        revision: the publisher's mark of the revision.
+        library: title of the library.
+        trust: place of the library among those searched; 1 is the most trusted.
+        score: of the library's retrieval; comparable within the library only.
+    """
 
     id: str
+    doc_id: str
     title: str
     section: str
-    text: str
+    page: int | None = None
+    start: int = Field(ge=0)
+    end: int = Field(ge=0)
+    text_sha256: str
     source: str
     licence: str
+    url: str | None = None
+    revision: str | None = None
+    library: str
+    trust: int = Field(ge=1)
     score: float
 
 
 class Finding(_Frozen):
-    """What one passage says about one or two of the case's diseases, with its words."""
+    """What one passage says that a disease does to the chance of another, with its words.
+
+    Attributes:
+        passage: id.
+        claim: the finding in a sentence that no model and no document wrote.
+        quote: the passage's words, white space folded.
+        cause: vocabulary key, or None where it is no disease of the case.
+        effect: likewise.
+        direction: what the cause does to the chance of the effect.
+        strength: how much, in the passage's judgement.
+        library: title of the library.
+        trust: place of the library among those searched; 1 is the most trusted.
+        contradicts: places of the findings that say otherwise, from 0.
+    """
 
     passage: str
     claim: str
     quote: str
     cause: str | None = None
     effect: str | None = None
+    direction: EffectDirection
+    strength: Strength
+    library: str
+    trust: int = Field(ge=1)
+    contradicts: tuple[int, ...] = ()
+
+
+class SearchedLibrary(_Frozen):
+    """A library that was searched.
+
+    Attributes:
+        title: of the library.
+        version: SHA-256 over its documents, reader and embedding.
+        embedding: name and dimension, or `none`.
+        retrieval: what a search goes by, in words.
+        trust: its place in the order of trust, from 1.
+    """
+
+    title: str
+    version: str
+    embedding: str
+    retrieval: str
+    trust: int = Field(ge=1)
 
 
 class Knowledge(_Frozen):
-    """What was looked up: library title, version hash, embedding in force, query, passages, findings."""
+    """What was looked up: the libraries, also where nothing was found; query, passages and findings."""
 
-    library: str
-    version: str
-    embedding: str
+    libraries: tuple[SearchedLibrary, ...] = Field(min_length=1)
     query: str
     passages: tuple[CitedPassage, ...] = ()
     findings: tuple[Finding, ...] = ()

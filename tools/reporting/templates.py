@@ -33,6 +33,7 @@ def _environment() -> jinja2.Environment:
         words.percent,
         words.percent_range,
         words.share,
+        words.sign,
         words.identified,
         words.reversal,
         words.scored_by,

@@ -4,7 +4,7 @@ import math
 import re
 import unicodedata
 
-from tools.reporting.result import Direction, GraphScores, IdentifiedBy, Interval, StopReason
+from tools.reporting.result import Direction, EffectDirection, GraphScores, IdentifiedBy, Interval, StopReason
 from tools.safety.errors import InputError
 
 STOPPED: dict[StopReason | None, str] = {
@@ -20,6 +20,8 @@ IDENTIFIED: dict[IdentifiedBy, str] = {
     "score": "only by the score",
     "nothing": "not identified",
 }
+
+_SIGNS: dict[EffectDirection, str] = {"raises": "\u2191", "lowers": "\u2193", "none": "="}
 
 _TERMINAL_SEQUENCE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
@@ -87,6 +89,11 @@ def p_value(value: float) -> str:
 def share(confidence: float | None) -> str:
     """An edge's confidence as a percentage, or a dash where no resamples were drawn."""
     return "\u2013" if confidence is None else percent(confidence)
+
+
+def sign(direction: EffectDirection) -> str:
+    """What a cause does to the chance of its effect, as a sign: up, down, or equal."""
+    return _SIGNS[direction]
 
 
 def identified(by: IdentifiedBy) -> str:

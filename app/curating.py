@@ -1,0 +1,304 @@
+"""What the commands of `iikea knowledge` that change a library do."""
+
+import getpass
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from uuid import uuid4
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from app import console
+from tools.records.faults import counted
+from tools.safety.errors import IikeaError, InputError
+
+if TYPE_CHECKING:
+    from app.fetching import Asked
+    from tools.knowledge.curation import Curator, Details, Outcome
+
+MAX_FILES = 100_000
+_REFUSED = 2
+
+
+class Said(NamedTuple):
+    """What the operator says of the documents that are added."""
+
+    title: str
+    licence: str
+    source: str
+    about: list[str] | None
+    alias: list[str] | None
+    expires: str | None
+    by: str | None
+    revise: bool
+
+    def details(self) -> "Details":
+        """The same, admitted.
+
+        Raises:
+            InputError: a date or a code that is none.
+        """
+        from tools.knowledge.curation import Details
+
+        codes = tuple(code.replace(".", "").upper() for code in self.about or ())
+        aliases = tuple(alias.lower() for alias in self.alias or ())
+        by = self.by or _user()
+        return Details(
+            by,
+            self.title,
+            self.licence,
+            self.source,
+            codes,
+            aliases,
+            admitted_date("expires", self.expires),
+            self.revise,
+        )
+
+
+class Refused(NamedTuple):
+    """A document that was not added, and why."""
+
+    file: str
+    place: str
+    rule: str
+
+
+def add(documents: Sequence[Path], library: Path, said: Said, wait_s: float, as_json: bool) -> None:
+    """Adds files and folders of files; ends with exit code 2 where one of them was refused."""
+    from tools.knowledge.curation import documents_below
+    from tools.knowledge.formats.limits import SUFFIXES
+
+    details = said.details()
+    files = [found for path in documents for found in documents_below(path, SUFFIXES, MAX_FILES)]
+    if said.title and len(files) > 1:
+        raise InputError(
+            "title", f"one title for {len(files):,} documents; add them one by one, or leave it out"
+        )
+    _added(files, library, details, wait_s, as_json)
+
+
+def note(text: str, library: Path, said: Said, wait_s: float, as_json: bool) -> None:
+    """Adds a note."""
+    with _curated(library, wait_s) as (curator, progress):
+        outcome = curator.note(text, said.details())
+        curator.publish(progress.told)
+    _show_outcomes([outcome], [], library, as_json)
+
+
+def fetch(asked: "Asked", library: Path, by: str | None, revise: bool, wait_s: float, as_json: bool) -> None:
+    """Fetches from a publisher and adds what came; what came before a failure is added too."""
+    details = Said("", "", "", None, None, None, by, revise).details()
+    with tempfile.TemporaryDirectory(prefix="iikea-fetch-") as name:
+        with console.busy(f"asking {asked.publisher}"):
+            files, failure = _received(asked, Path(name))
+        if files:
+            _added(files, library, details, wait_s, as_json)
+    if failure is not None:
+        raise failure
+
+
+def _received(asked: "Asked", folder: Path) -> tuple[list[tuple[Path, str]], IikeaError | None]:
+    from app.fetching import fetched
+
+    files: list[tuple[Path, str]] = []
+    try:
+        for document in fetched(asked):
+            path = folder / f"{document.file_stem}.md"
+            path.write_text(document.markdown, encoding="utf-8")
+            files.append((path, document.file_stem))
+    except IikeaError as error:
+        return files, error
+    return files, None
+
+
+def retire(
+    document: str, library: Path, because: str, results: Path | None, wait_s: float, as_json: bool
+) -> None:
+    """Takes a document out of retrieval and prints the stored results that cited it."""
+    from app.results import citing
+
+    with _curated(library, wait_s, new=False) as (curator, progress):
+        curator.retire(document, because)
+        curator.publish(progress.told)
+    found = citing(results, document) if results else []
+    if as_json:
+        cited = [{"result": str(one.path), "passages": list(one.passages)} for one in found]
+        console.print_json(
+            {"retired": document, "cited_by": cited, "results": str(results) if results else None}
+        )
+        return
+    console.out.print(f"[bold]{console.plain(document)}[/] is no longer retrieved; `show` still finds it.")
+    if results is None:
+        console.out.print("Name the folder of stored results with --results to see which of them cited it.")
+        return
+    console.out.print(f"{counted(len(found), 'stored result')} in {console.plain(str(results))} cited it.")
+    for one in found:
+        console.out.print(
+            f"  {console.plain(str(one.path))}  [dim]{console.plain(', '.join(one.passages))}[/]"
+        )
+
+
+def rebuild(
+    library: Path,
+    embedding: str | None,
+    retrieval: str | None,
+    server: str | None,
+    wait_s: float,
+    as_json: bool,
+) -> None:
+    """Makes the index anew, after the manifest was changed as asked."""
+    with _curated(library, wait_s, new=False) as (curator, progress):
+        curator.configure(**_configured(embedding, retrieval, server))
+        n_documents = curator.rebuild(progress.told)
+    opened = _open(library)
+    if as_json:
+        counts = {"documents": n_documents, "passages": len(opened.passages)}
+        console.print_json(counts | {"version": opened.version, "retrieval": opened.described})
+        return
+    size = f"{counted(n_documents, 'document')}, {counted(len(opened.passages), 'passage')}"
+    console.out.print(f"Index made anew: {size}. Searched by {console.plain(opened.described)}.")
+
+
+def _configured(embedding: str | None, retrieval: str | None, server: str | None) -> dict[str, Any]:
+    from tools.knowledge.manifest import Retrieval
+
+    changes: dict[str, Any] = {}
+    if embedding:
+        changes["embedding"] = embedding
+        retrieval = retrieval or ("lexical" if embedding == "hashed" else "hybrid")
+    if retrieval:
+        if retrieval not in get_args(Retrieval):
+            raise InputError("retrieval", f"must be one of {', '.join(get_args(Retrieval))}")
+        changes["retrieval"] = retrieval
+    if server == "none":
+        changes |= {"server": None, "collection": "passages"}
+    elif server:
+        changes |= {"server": server, "collection": f"iikea-{uuid4().hex}"}
+    return changes
+
+
+def _added(
+    files: Sequence[tuple[Path, str]], library: Path, details: "Details", wait_s: float, as_json: bool
+) -> None:
+    outcomes: list[Outcome] = []
+    refused: list[Refused] = []
+    with _curated(library, wait_s) as (curator, progress):
+        for done, (path, doc_id) in enumerate(files, start=1):
+            progress.told(f"adding {path.name}", done - 1, len(files))
+            try:
+                outcomes.append(curator.add(path, doc_id, details, progress.pages))
+            except InputError as error:
+                place = error.field if error.row is None else f"{error.field}, row {error.row}"
+                refused.append(Refused(str(path), place, error.rule))
+        curator.publish(progress.told)
+    _show_outcomes(outcomes, refused, library, as_json)
+    if refused:
+        raise SystemExit(_REFUSED)
+
+
+class _Bar:
+    """A progress bar that says what is being done."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("opening the library", total=None)
+
+    def told(self, what: str, done: int, total: int) -> None:
+        """So many of so many are done."""
+        self._progress.update(self._task, description=console.plain(what)[:60], completed=done, total=total)
+
+    def pages(self, what: str, done: int, total: int) -> None:
+        """Pages of the document that is being added; the bar goes on counting documents."""
+        task = self._progress.tasks[0]
+        description = task.description.partition(" · ")[0]
+        self._progress.update(self._task, description=f"{description} · {what} {done} of {total}")
+
+
+@contextmanager
+def _curated(library: Path, wait_s: float, new: bool = True) -> Iterator[tuple["Curator", _Bar]]:
+    from tools.knowledge.curation import curate
+    from tools.knowledge.manifest import Manifest
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    made = Manifest(title=library.resolve().name or "library") if new else None
+    with Progress(*columns, TimeElapsedColumn(), console=console.err, transient=True) as progress:
+        bar = _Bar(progress)
+
+        def waiting(holder: str) -> None:
+            console.err.print(
+                f"[yellow]waiting[/] process {console.plain(holder)} is writing to this library"
+            )
+
+        with curate(library, made, wait_s, waiting) as curator:
+            yield curator, bar
+
+
+def _show_outcomes(
+    outcomes: Sequence["Outcome"], refused: Sequence[Refused], library: Path, as_json: bool
+) -> None:
+    opened = _open(library)
+    if as_json:
+        console.print_json(
+            {
+                "documents": [outcome._asdict() for outcome in outcomes],
+                "refused": [one._asdict() for one in refused],
+                "library": {"title": opened.title, "version": opened.version, "retrieval": opened.described},
+            }
+        )
+        return
+    for state in ("added", "revised", "unchanged", "duplicate"):
+        of_state = [outcome for outcome in outcomes if outcome.state == state]
+        if of_state:
+            ids = ", ".join(outcome.doc_id for outcome in of_state[:5]) + (
+                ", ..." if len(of_state) > 5 else ""
+            )
+            passages = sum(outcome.n_passages for outcome in of_state)
+            size = f", {counted(passages, 'passage')}" if passages else ""
+            said = counted(len(of_state), "document")
+            console.out.print(f"[green]{state}[/] {said}{size}: {console.plain(ids)}")
+    for one in refused[:50]:
+        where = f"{one.file}: {one.place}" if one.place not in one.file else one.file
+        console.out.print(f"[bold red]refused[/] {console.plain(where)}: {console.plain(one.rule)}")
+    if len(refused) > 50:
+        console.out.print(f"[bold red]refused[/] {len(refused) - 50:,} more")
+    size = f"{counted(len(opened.entries), 'document')}, {counted(len(opened.passages), 'passage')}"
+    console.out.print(
+        f"[dim]{console.plain(opened.title)}: {size}, version {opened.version[:12]}, searched by "
+        f"{console.plain(opened.described)}[/]"
+    )
+
+
+def _open(library: Path) -> Any:  # noqa: ANN401
+    from tools.resources import open_library
+
+    return open_library(str(library))
+
+
+def admitted_date(field: str, text: str | None) -> date | None:
+    """A date that was given as text, if any.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise InputError(field, "no date; write it as YYYY-MM-DD") from None
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return f"user {os.getuid()}"

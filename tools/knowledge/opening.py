@@ -1,0 +1,92 @@
+"""Opens what a library's manifest names: its embedding, and its index in a folder or on a server."""
+
+import ipaddress
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+from tools.knowledge.chroma import open_client
+from tools.knowledge.embeddings import embedding_id, open_embeddings
+from tools.knowledge.index import PassageIndex, Stamp
+from tools.knowledge.manifest import Manifest
+from tools.knowledge.probe import Place, probe
+from tools.safety.errors import InputError
+
+if TYPE_CHECKING:
+    from chromadb.api.client import Client
+    from langchain_core.embeddings import Embeddings
+
+
+class Embedding(NamedTuple):
+    """An opened embedding and what it is."""
+
+    model: "Embeddings"
+    stamp: Stamp
+
+    @classmethod
+    def open(cls, name: str) -> "Embedding":
+        """The embedding of that name.
+
+        Raises:
+            InputError: it is not on this machine.
+        """
+        model = open_embeddings(name)
+        return cls(model, Stamp(embedding_id(name), len(model.embed_query("dimension"))))
+
+
+def place_of(manifest: Manifest, database: Path) -> Place:
+    """Where a library's index is: in a folder, unless its manifest names a server.
+
+    Raises:
+        InputError: a server on another machine without https: queries name a patient's diseases.
+    """
+    if manifest.server is None:
+        return Place(str(database), manifest.collection)
+    url = urlsplit(manifest.server)
+    if url.scheme != "https" and not _is_loopback(url.hostname or ""):
+        raise InputError("library.json, server", "must be https, for queries name a patient's diseases")
+    return Place(manifest.server, manifest.collection)
+
+
+def open_to_read(place: Place, embedding: Embedding) -> tuple[PassageIndex, "Client"]:
+    """An index that exists, after another process could open it; and its client.
+
+    Raises:
+        InputError: it is damaged, locked, of another version, silent, or of another embedding.
+    """
+    found = probe(place)
+    embedding.stamp.require(found.stamp)
+    client = open_client(place.where)
+    return PassageIndex(client, place.collection, embedding.model, embedding.stamp), client
+
+
+@contextmanager
+def opened_to_write(place: Place, embedding: Embedding, anew: bool) -> Iterator[PassageIndex]:
+    """An index to be changed, made if it is missing; closed at the end.
+
+    Args:
+        place: where it is.
+        embedding: of its passages.
+        anew: whether what it holds is thrown away first.
+
+    Raises:
+        InputError: it is of another embedding, or its server cannot be used.
+    """
+    if place.is_server:
+        probe(place._replace(collection=""))
+    client = open_client(place.where)
+    try:
+        if anew and place.collection in {found.name for found in client.list_collections()}:
+            client.delete_collection(place.collection)
+        yield PassageIndex(client, place.collection, embedding.model, embedding.stamp)
+    finally:
+        client.close()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

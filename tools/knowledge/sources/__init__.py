@@ -1,0 +1,1 @@
+"""Fetching documents from their publishers: one door, and one reader a publisher."""
