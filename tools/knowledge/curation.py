@@ -149,22 +149,23 @@ class Curator:
 
         Args:
             path: of the file; it is copied.
-            doc_id: under which the library will hold it.
+            doc_id: under which the library will hold it; one that reads like words for a machine is replaced
+                by `document-` and the beginning of the file's hash.
             details: what is said of it.
             progress: told of the pages of a long document.
             media: what kind of file it is, where its name does not say.
 
         Raises:
-            InputError: the file cannot be read, its name cannot be an id, or the id belongs to another
+            InputError: the file cannot be read, its name has no letter for an id, or the id belongs to another
                 document and `details.revise` is not set.
         """
         if not doc_id:
             raise InputError(path.name, "its name has no ASCII letter or digit; rename it")
-        if speaks_to_machines(doc_id.replace("-", " ")):
-            raise InputError("document", "its file name reads like an order to a machine; rename it")
         incoming = self.folder / SOURCES / f"{_DRAFT}{path.suffix.lower()}"
         try:
             digest = copy_source(path, incoming, path.name)
+            if media != "note" and speaks_to_machines(doc_id.replace("-", " ")):
+                doc_id = f"document-{digest[:12]}"
             known = self._known(doc_id, digest, details)
             if known is not None:
                 return known
