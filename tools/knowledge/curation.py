@@ -156,8 +156,8 @@ class Curator:
             media: what kind of file it is, where its name does not say.
 
         Raises:
-            InputError: the file cannot be read, its name has no letter for an id, or the id belongs to another
-                document and `details.revise` is not set.
+            InputError: the file cannot be read, its name has no letter for an id, or the id belongs to
+                another document and `details.revise` is not set.
         """
         if not doc_id:
             raise InputError(path.name, "its name has no ASCII letter or digit; rename it")
