@@ -176,33 +176,12 @@ def test_retiring_lists_the_results_that_cited_the_document(iikea, tmp_path):
     (stored,) = results.iterdir()
     assert stored.stat().st_mode & 0o077 == 0
     assert json.loads(stored.read_text()) == predicted
-    retired = iikea(
-        "knowledge",
-        "retire",
-        "heart",
-        "--library",
-        library,
-        "--because",
-        "wrong",
-        "--results",
-        results,
-        "--json",
-    ).json
+    told = ("--library", library, "--because", "wrong", "--results", results, "--json")
+    retired = iikea("knowledge", "retire", "heart", *told).json
     assert retired["cited_by"] == [{"result": str(stored), "passages": sorted(cited)}]
     again = iikea(*asked, "--json").json
     assert again["knowledge"]["findings"] == []
-    other = iikea(
-        "knowledge",
-        "retire",
-        "gout",
-        "--library",
-        library,
-        "--because",
-        "wrong",
-        "--results",
-        results,
-        "--json",
-    ).json
+    other = iikea("knowledge", "retire", "gout", *told).json
     assert other["cited_by"] == []
     shown = iikea("knowledge", "show", next(iter(cited)), "--library", library, "--json").json
     assert shown["standing"] == "retired"

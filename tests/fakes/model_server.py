@@ -8,13 +8,13 @@ answers 500 and says so: a test that asks more often than its script foresees fa
 """
 
 import json
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, NamedTuple, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any, NamedTuple
 
+from tests.fakes.loopback import Listener, LoopbackServer
 from tests.fakes.replies import (
     FOR_EVER,
     Reply,
@@ -77,7 +77,7 @@ class Request(NamedTuple):
     arrived_s: float
 
 
-class ModelServer:
+class ModelServer(LoopbackServer):
     """The service; a context manager that leaves no thread behind.
 
     Args:
@@ -97,31 +97,17 @@ class ModelServer:
         self._remaining = iter(()) if callable(script) else iter(script)
         self._in_flight = 0
         self._lock = threading.Lock()
-        self._closing = threading.Event()
-        self._http = _Listener(self)
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
+        super().__init__(_Handler)
 
     @property
     def url(self) -> str:
         """The base URL to give a client."""
-        return f"http://127.0.0.1:{self._http.server_port}/v1"
+        return f"http://{self.host}/v1"
 
     @property
     def bodies(self) -> list[Any]:
         """The bodies of the requests for a completion, in order of arrival."""
         return [request.body for request in self.requests if request.body is not None]
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._closing.set()
-        self._http.shutdown()
-        self._thread.join()
-        self._http.server_close()
-        if self._http.failures and kind is None:
-            raise self._http.failures[0]
 
     def arrive(self, request: Request) -> None:
         """Records a request and counts it as in flight."""
@@ -144,31 +130,16 @@ class ModelServer:
             self.exhausted = self.exhausted or reply is None
         return reply or status(500, message="the script has no reply left for this request")
 
-    def wait(self, seconds: float) -> bool:
+    def wait(self, seconds: float | None) -> bool:
         """Waits; False as soon as the server closes."""
-        return not self._closing.wait(None if seconds == FOR_EVER else seconds)
-
-
-class _Listener(ThreadingHTTPServer):
-    daemon_threads = False
-    request_queue_size = 512
-
-    def __init__(self, service: ModelServer) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.service = service
-        self.failures: list[BaseException] = []
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        failure = sys.exception()
-        if failure is not None and not isinstance(failure, ConnectionError):
-            self.failures.append(failure)
+        return super().wait(None if seconds == FOR_EVER else seconds)
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = IDLE_S
     wbufsize = -1
-    server: _Listener
+    server: Listener[ModelServer]
 
     def log_message(self, *_: object) -> None:
         """Keeps standard error for the tests."""

@@ -8,13 +8,13 @@ The faults are answered first, one a request; after them come the articles.
 
 import gzip
 import json
-import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, NamedTuple, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
+
+from tests.fakes.loopback import Listener, LoopbackServer
 
 JSON = "application/json; charset=utf-8"
 RIGHTS = {
@@ -118,7 +118,7 @@ def html() -> Reply:
     return Reply(body=b"<html><body>Please sign in</body></html>", headers={"Content-Type": "text/html"})
 
 
-class WikiServer:
+class WikiServer(LoopbackServer):
     """The wiki; a context manager that leaves no thread behind.
 
     Args:
@@ -143,31 +143,12 @@ class WikiServer:
         self._faults = list(faults)
         self._rights = rights
         self._site = {"sitename": "Testpedia", "lang": "en"} if site is None else site
-        self._closing = threading.Event()
-        self._http = _Listener(self)
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
-
-    @property
-    def host(self) -> str:
-        """Host and port."""
-        return f"127.0.0.1:{self._http.server_port}"
+        super().__init__(_Handler)
 
     @property
     def api(self) -> str:
         """The address of its action API."""
         return f"http://{self.host}/w/api.php"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._closing.set()
-        self._http.shutdown()
-        self._thread.join()
-        self._http.server_close()
-        if self._http.failures and kind is None:
-            raise self._http.failures[0]
 
     def reply(self, request: Request) -> Reply:
         """The next fault, or the article asked for."""
@@ -177,10 +158,6 @@ class WikiServer:
             if self._faults
             else Reply(body=json.dumps(self._answer(request.query)).encode())
         )
-
-    def wait(self, seconds: float | None) -> bool:
-        """Waits; False as soon as the server closes."""
-        return not self._closing.wait(seconds)
 
     def _answer(self, query: Mapping[str, str]) -> dict[str, Any]:
         title = query["titles"].replace("_", " ")
@@ -198,24 +175,10 @@ class WikiServer:
         return {"batchcomplete": True, "query": found}
 
 
-class _Listener(ThreadingHTTPServer):
-    daemon_threads = False
-
-    def __init__(self, wiki: WikiServer) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.wiki = wiki
-        self.failures: list[BaseException] = []
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        failure = sys.exception()
-        if failure is not None and not isinstance(failure, ConnectionError):
-            self.failures.append(failure)
-
-
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 30
-    server: _Listener
+    server: Listener[WikiServer]
 
     def log_message(self, *_: object) -> None:
         """Keeps standard error for the tests."""
@@ -224,10 +187,10 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         headers = {name.lower(): value for name, value in self.headers.items()}
-        reply = self.server.wiki.reply(Request(parts.path, query, headers, time.monotonic()))
+        reply = self.server.service.reply(Request(parts.path, query, headers, time.monotonic()))
         self.close_connection = True
         if not reply.status:
-            self.server.wiki.wait(None)
+            self.server.service.wait(None)
             return
         sent = {
             "Content-Type": JSON,
@@ -244,5 +207,5 @@ class _Handler(BaseHTTPRequestHandler):
             return
         for byte in content:
             self.wfile.write(bytes([byte]))
-            if not self.server.wiki.wait(pause_s):
+            if not self.server.service.wait(pause_s):
                 return

@@ -5,7 +5,6 @@ characters, and never a link.
 """
 
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +17,7 @@ from tools.reporting.result import DiagnosisResult, Finding, IterationScore, Pre
 from tools.reporting.templates import fill
 from tools.reporting.words import STOPPED, percent, percent_range
 from tools.safety.errors import InputError
+from tools.safety.files import write_private
 
 
 class Disagreement(NamedTuple):
@@ -127,22 +127,10 @@ def write(result: DiagnosisResult, path: str | os.PathLike[str]) -> None:
         raise InputError("report", "the path is a folder; name a file in it")
     page = render(result).encode()
     try:
-        _replace(target, page)
+        write_private(target, page)
     except OSError as error:
         reason = error.strerror or "the system refused"
         raise InputError("report", f"cannot be written: {reason}; choose another place") from error
-
-
-def _replace(target: Path, content: bytes) -> None:
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".report-", suffix=".html")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-        Path(name).replace(target)
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
 def _best(scores: Iterable[IterationScore]) -> int | None:
