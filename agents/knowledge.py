@@ -14,7 +14,6 @@ from agents.model import Inadmissible, ask
 from agents.settings import Settings
 from tools.catalogue import search_knowledge
 from tools.knowledge.quarantine import fenced, marked, nonce
-from tools.knowledge.shelf import Shelf
 from tools.resources import open_shelf
 from tools.safety.errors import ModelOutputError
 
@@ -58,19 +57,40 @@ def write_query(state: QuerySlice) -> dict[str, Any]:
         library=metadata | {"topics": metadata["topics"][:_MAX_TOPICS]},
     )
     reply = ask(case, Query, settings, admit=lambda answer: answer.query, calls_used=state.get("calls", 0))
-    return {"query": reply.value, "calls": reply.calls, "knowledge": {"libraries": shelf.described}}
+    return {"query": reply.value, "calls": reply.calls}
 
 
 def retrieve(state: QuerySlice) -> dict[str, Any]:
-    """Retrieves the passages nearest to the query, with the tool."""
+    """Retrieves the passages nearest to the query, with the tool, and what reading them needs.
+
+    Nothing is looked up later, so that a library that changes during a run changes nothing in it.
+    """
     settings = Settings.model_validate(state["settings"])
     found = search_knowledge.invoke(
         {"query": state["query"], "k": settings.passages, "libraries": settings.libraries}
     )
-    notices = list(open_shelf(settings.libraries).notices)
-    if not found["passages"]:
-        notices.append("the libraries hold no passage for the query: nothing was read")
-    return {"passages": found["passages"], "notices": notices}
+    known = {name.lower() for d in case_diseases(state["diseases"]) for name in (*d.aliases, d.name) if name}
+    others = [name for name in open_shelf(settings.libraries).names if name not in known]
+    passages = [
+        passage
+        | {
+            "about": [key for key, disease in state["diseases"].items() if _is_about(passage, disease)],
+            "other_names": [name for name in others if name in passage["text"].lower()],
+        }
+        for passage in found["passages"]
+    ]
+    nothing = [] if passages else ["the libraries hold no passage for the query: nothing was read"]
+    return {
+        "passages": passages,
+        "knowledge": {"libraries": found["libraries"]},
+        "notices": [*found["notices"], *nothing],
+    }
+
+
+def _is_about(passage: dict[str, Any], disease: dict[str, Any]) -> bool:
+    """Whether a passage's document is about a disease: one of its codes is a prefix of the disease's."""
+    code = disease["code"].rpartition(":")[2]
+    return bool(disease["system"] == passage["code_system"] and code.startswith(tuple(passage["codes"])))
 
 
 def read(state: PassageSlice) -> dict[str, Any]:
@@ -81,14 +101,8 @@ def read(state: PassageSlice) -> dict[str, Any]:
     """
     settings = Settings.model_validate(state["settings"])
     passage, diseases = state["passage"], case_diseases(state["diseases"])
-    shelf = open_shelf(settings.libraries)
-    source = shelf.passage(passage["id"])
-    about = tuple(
-        d.code
-        for d in diseases
-        if shelf.is_about(source, d.code.rpartition(":")[2], state["diseases"][d.code]["system"])
-    )
-    shown = _quarantined(passage, diseases, about, shelf, settings.seed)
+    about = tuple(d.code for d in diseases if d.code in passage["about"])
+    shown = _quarantined(passage, diseases, about, settings.seed)
     case = PassageCase(passage=shown, diseases=diseases)
     admit = PassageGate(passage, diseases, about).admit
     try:
@@ -113,24 +127,14 @@ def gather(state: ReadingsSlice) -> dict[str, Any]:
 
 
 def _quarantined(
-    passage: dict[str, Any],
-    diseases: tuple[CaseDisease, ...],
-    about: tuple[str, ...],
-    shelf: Shelf,
-    seed: int,
+    passage: dict[str, Any], diseases: tuple[CaseDisease, ...], about: tuple[str, ...], seed: int
 ) -> CasePassage:
-    version = shelf.library_of(passage["id"]).version
-    fence = nonce(passage["text"], version, *(d.code for d in diseases), str(seed))
+    fence = nonce(passage["text"], passage["version"], *(d.code for d in diseases), str(seed))
     return CasePassage(
         fence=fence,
         title=fenced(passage["title"], fence),
         section=fenced(passage["section"], fence),
         text=fenced(passage["text"], fence),
         about=about,
-        other_names=tuple(map(marked, _other_names(passage["text"].lower(), diseases, shelf))),
+        other_names=tuple(map(marked, passage["other_names"])),
     )
-
-
-def _other_names(text: str, diseases: tuple[CaseDisease, ...], shelf: Shelf) -> tuple[str, ...]:
-    known = {name.lower() for disease in diseases for name in (*disease.aliases, disease.name)}
-    return tuple(name for name in shelf.names if name not in known and name in text)

@@ -187,7 +187,7 @@ def predict(
 
 
 @app.command()
-def doctor(model: Model = "statistical", as_json: Json = False) -> None:
+def doctor(model: Model = "statistical", library: Libraries = None, as_json: Json = False) -> None:
     """Say what is installed, what is missing, and the command that mends it."""
     with errors_as_exit_codes(as_json):
-        commands.doctor(model, as_json)
+        commands.doctor(model, library or [], as_json)

@@ -1,5 +1,6 @@
 """What each command of `iikea` does."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -94,12 +95,12 @@ def check(path: Path, format: str | None, system: str | None, as_json: bool) -> 
         raise SystemExit(_REFUSED)
 
 
-def doctor(model: str, as_json: bool) -> None:
+def doctor(model: str, libraries: Sequence[Path], as_json: bool) -> None:
     """Prints the findings of a look at the installation."""
     from app.doctor import examine
 
     with console.busy("looking"):
-        findings = examine(model)
+        findings = examine(model, libraries)
     if as_json:
         console.print_json([finding._asdict() for finding in findings])
     else:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
 from rich.progress import (
@@ -25,7 +25,9 @@ from tools.safety.errors import IikeaError, InputError
 
 if TYPE_CHECKING:
     from app.fetching import Asked
-    from tools.knowledge.curation import Curator, Details, Outcome
+    from app.results import Citing
+    from tools.knowledge.curation import Curator
+    from tools.knowledge.details import Details, Outcome
 
 MAX_FILES = 100_000
 _REFUSED = 2
@@ -34,14 +36,15 @@ _REFUSED = 2
 class Said(NamedTuple):
     """What the operator says of the documents that are added."""
 
-    title: str
-    licence: str
-    source: str
-    about: list[str] | None
-    alias: list[str] | None
-    expires: str | None
-    by: str | None
-    revise: bool
+    title: str = ""
+    licence: str = ""
+    source: str = ""
+    about: list[str] | None = None
+    alias: list[str] | None = None
+    expires: str | None = None
+    by: str | None = None
+    trusted: bool = False
+    revise: bool = False
 
     def details(self) -> "Details":
         """The same, admitted.
@@ -49,21 +52,29 @@ class Said(NamedTuple):
         Raises:
             InputError: a date or a code that is none.
         """
-        from tools.knowledge.curation import Details
+        from tools.knowledge.details import Details
 
-        codes = tuple(code.replace(".", "").upper() for code in self.about or ())
-        aliases = tuple(alias.lower() for alias in self.alias or ())
-        by = self.by or _user()
         return Details(
-            by,
-            self.title,
-            self.licence,
-            self.source,
-            codes,
-            aliases,
-            admitted_date("expires", self.expires),
-            self.revise,
+            added_by=self.by or _user(),
+            title=self.title,
+            licence=self.licence,
+            source=self.source,
+            codes=tuple(code.replace(".", "").upper() for code in self.about or ()),
+            aliases=tuple(alias.lower() for alias in self.alias or ()),
+            expires=admitted_date("expires", self.expires),
+            trusted=self.trusted,
+            revise=self.revise,
         )
+
+
+_STATES = {
+    "added": "",
+    "revised": "",
+    "updated": " (what is said of them)",
+    "unchanged": "",
+    "duplicate": " (the library holds the same under this id)",
+    "retired": " (were retired, and stay so; --revise brings them back)",
+}
 
 
 class Refused(NamedTuple):
@@ -74,10 +85,18 @@ class Refused(NamedTuple):
     rule: str
 
 
+class Additions(NamedTuple):
+    """What became of the documents that were given, and what kept more from coming."""
+
+    outcomes: list["Outcome"]
+    refused: list[Refused] = []  # noqa: RUF012
+    failure: IikeaError | None = None
+
+
 def add(documents: Sequence[Path], library: Path, said: Said, wait_s: float, as_json: bool) -> None:
     """Adds files and folders of files; ends with exit code 2 where one of them was refused."""
-    from tools.knowledge.curation import documents_below
     from tools.knowledge.formats.limits import SUFFIXES
+    from tools.knowledge.given import documents_below
 
     details = said.details()
     files = [found for path in documents for found in documents_below(path, SUFFIXES, MAX_FILES)]
@@ -90,22 +109,24 @@ def add(documents: Sequence[Path], library: Path, said: Said, wait_s: float, as_
 
 def note(text: str, library: Path, said: Said, wait_s: float, as_json: bool) -> None:
     """Adds a note."""
+    details = said.details()
+    if not text.strip():
+        raise InputError("note", "empty; write one line")
     with _curated(library, wait_s) as (curator, progress):
-        outcome = curator.note(text, said.details())
+        outcome = curator.note(text, details)
         curator.publish(progress.told)
-    _show_outcomes([outcome], [], library, as_json)
+    _show_outcomes(Additions([outcome]), library, as_json)
 
 
 def fetch(asked: "Asked", library: Path, by: str | None, revise: bool, wait_s: float, as_json: bool) -> None:
     """Fetches from a publisher and adds what came; what came before a failure is added too."""
-    details = Said("", "", "", None, None, None, by, revise).details()
+    details = Said(by=by, revise=revise).details()
     with tempfile.TemporaryDirectory(prefix="iikea-fetch-") as name:
         with console.busy(f"asking {asked.publisher}"):
             files, failure = _received(asked, Path(name))
-        if files:
-            _added(files, library, details, wait_s, as_json)
-    if failure is not None:
-        raise failure
+        if failure is not None and not files:
+            raise failure
+        _added(files, library, details, wait_s, as_json, failure)
 
 
 def _received(asked: "Asked", folder: Path) -> tuple[list[tuple[Path, str]], IikeaError | None]:
@@ -126,27 +147,38 @@ def retire(
     document: str, library: Path, because: str, results: Path | None, wait_s: float, as_json: bool
 ) -> None:
     """Takes a document out of retrieval and prints the stored results that cited it."""
-    from app.results import citing
+    from app.results import citing, passages_of
 
+    cited = passages_of(library, document)
+    found = citing(results, cited) if results else None
     with _curated(library, wait_s, new=False) as (curator, progress):
         curator.retire(document, because)
         curator.publish(progress.told)
-    found = citing(results, document) if results else []
     if as_json:
-        cited = [{"result": str(one.path), "passages": list(one.passages)} for one in found]
         console.print_json(
-            {"retired": document, "cited_by": cited, "results": str(results) if results else None}
+            {"retired": document, "results": str(results) if results else None} | _listed(found)
         )
         return
     console.out.print(f"[bold]{console.plain(document)}[/] is no longer retrieved; `show` still finds it.")
     if results is None:
         console.out.print("Name the folder of stored results with --results to see which of them cited it.")
         return
-    console.out.print(f"{counted(len(found), 'stored result')} in {console.plain(str(results))} cited it.")
-    for one in found:
+    citing_it, unreadable = found or ([], [])
+    console.out.print(
+        f"{counted(len(citing_it), 'stored result')} in {console.plain(str(results))} cited it."
+    )
+    for one in citing_it:
         console.out.print(
             f"  {console.plain(str(one.path))}  [dim]{console.plain(', '.join(one.passages))}[/]"
         )
+    for path in unreadable:
+        console.out.print(f"[yellow]notice[/] {console.plain(str(path))} is no stored result: not looked at")
+
+
+def _listed(found: "tuple[list[Citing], list[Path]] | None") -> dict[str, Any]:
+    citing_it, unreadable = found or ([], [])
+    cited = [{"result": str(one.path), "passages": list(one.passages)} for one in citing_it]
+    return {"cited_by": cited, "not_looked_at": [str(path) for path in unreadable]}
 
 
 def rebuild(
@@ -159,8 +191,7 @@ def rebuild(
 ) -> None:
     """Makes the index anew, after the manifest was changed as asked."""
     with _curated(library, wait_s, new=False) as (curator, progress):
-        curator.configure(**_configured(embedding, retrieval, server))
-        n_documents = curator.rebuild(progress.told)
+        n_documents = curator.rebuild(progress.told, **_changes(embedding, retrieval, server))
     opened = _open(library)
     if as_json:
         counts = {"documents": n_documents, "passages": len(opened.passages)}
@@ -168,18 +199,14 @@ def rebuild(
         return
     size = f"{counted(n_documents, 'document')}, {counted(len(opened.passages), 'passage')}"
     console.out.print(f"Index made anew: {size}. Searched by {console.plain(opened.described)}.")
+    if embedding and opened.retrieval == "lexical":
+        console.out.print("Its vectors are there, but not searched: give --retrieval hybrid, or dense.")
 
 
-def _configured(embedding: str | None, retrieval: str | None, server: str | None) -> dict[str, Any]:
-    from tools.knowledge.manifest import Retrieval
-
-    changes: dict[str, Any] = {}
-    if embedding:
-        changes["embedding"] = embedding
-        retrieval = retrieval or ("lexical" if embedding == "hashed" else "hybrid")
+def _changes(embedding: str | None, retrieval: str | None, server: str | None) -> dict[str, Any]:
+    """The keys of `library.json` that shall be otherwise; a server gets a new collection for the index."""
+    changes: dict[str, Any] = {"embedding": embedding} if embedding else {}
     if retrieval:
-        if retrieval not in get_args(Retrieval):
-            raise InputError("retrieval", f"must be one of {', '.join(get_args(Retrieval))}")
         changes["retrieval"] = retrieval
     if server == "none":
         changes |= {"server": None, "collection": "passages"}
@@ -189,21 +216,27 @@ def _configured(embedding: str | None, retrieval: str | None, server: str | None
 
 
 def _added(
-    files: Sequence[tuple[Path, str]], library: Path, details: "Details", wait_s: float, as_json: bool
+    files: Sequence[tuple[Path, str]],
+    library: Path,
+    details: "Details",
+    wait_s: float,
+    as_json: bool,
+    failure: IikeaError | None = None,
 ) -> None:
-    outcomes: list[Outcome] = []
-    refused: list[Refused] = []
+    added = Additions([], [], failure)
     with _curated(library, wait_s) as (curator, progress):
-        for done, (path, doc_id) in enumerate(files, start=1):
-            progress.told(f"adding {path.name}", done - 1, len(files))
+        for done, (path, doc_id) in enumerate(files):
+            progress.told(f"adding {path.name}", done, len(files))
             try:
-                outcomes.append(curator.add(path, doc_id, details, progress.pages))
+                added.outcomes.append(curator.add(path, doc_id, details, progress.pages))
             except InputError as error:
                 place = error.field if error.row is None else f"{error.field}, row {error.row}"
-                refused.append(Refused(str(path), place, error.rule))
+                added.refused.append(Refused(str(path), place, error.rule))
         curator.publish(progress.told)
-    _show_outcomes(outcomes, refused, library, as_json)
-    if refused:
+    _show_outcomes(added, library, as_json)
+    if failure is not None:
+        raise SystemExit(failure.exit_code)
+    if added.refused:
         raise SystemExit(_REFUSED)
 
 
@@ -244,20 +277,24 @@ def _curated(library: Path, wait_s: float, new: bool = True) -> Iterator[tuple["
             yield curator, bar
 
 
-def _show_outcomes(
-    outcomes: Sequence["Outcome"], refused: Sequence[Refused], library: Path, as_json: bool
-) -> None:
+def _show_outcomes(added: Additions, library: Path, as_json: bool) -> None:
     opened = _open(library)
+    outcomes, refused, failure = added
     if as_json:
+        told = {"failure": console.describe(failure)} if failure else {}
         console.print_json(
-            {
+            told
+            | {
                 "documents": [outcome._asdict() for outcome in outcomes],
                 "refused": [one._asdict() for one in refused],
                 "library": {"title": opened.title, "version": opened.version, "retrieval": opened.described},
+                "notices": list(opened.notices()),
             }
         )
         return
-    for state in ("added", "revised", "unchanged", "duplicate"):
+    if failure is not None:
+        console.err.print(f"[bold red]error[/] {console.plain(str(failure))}")
+    for state, meaning in _STATES.items():
         of_state = [outcome for outcome in outcomes if outcome.state == state]
         if of_state:
             ids = ", ".join(outcome.doc_id for outcome in of_state[:5]) + (
@@ -265,8 +302,8 @@ def _show_outcomes(
             )
             passages = sum(outcome.n_passages for outcome in of_state)
             size = f", {counted(passages, 'passage')}" if passages else ""
-            said = counted(len(of_state), "document")
-            console.out.print(f"[green]{state}[/] {said}{size}: {console.plain(ids)}")
+            said = f"{counted(len(of_state), 'document')}{size}{meaning}"
+            console.out.print(f"[green]{state}[/] {said}: {console.plain(ids)}")
     for one in refused[:50]:
         where = f"{one.file}: {one.place}" if one.place not in one.file else one.file
         console.out.print(f"[bold red]refused[/] {console.plain(where)}: {console.plain(one.rule)}")

@@ -2,9 +2,11 @@
 
 import platform
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import metadata
 from importlib.util import find_spec
+from pathlib import Path
 from typing import NamedTuple
 
 from tools import resources
@@ -25,8 +27,9 @@ class Finding(NamedTuple):
     optional: bool = False
 
 
-def examine(model: str) -> list[Finding]:
+def examine(model: str, libraries: Sequence[Path] = ()) -> list[Finding]:
     """Every check, in the order a person would make them."""
+    named = [str(folder) for folder in libraries] or [""]
     return [
         Finding("Python", True, platform.python_version()),
         *(
@@ -34,7 +37,7 @@ def examine(model: str) -> list[Finding]:
             for name in ("langgraph", "langchain-openai", "langchain-chroma", "numba", "numpy", "pandas")
         ),
         _attempt("demo cohort", _demo_cohort, "pip install -e . -c constraints.txt, in a checkout"),
-        _attempt("knowledge library", _library, "see the message"),
+        *(_attempt("knowledge library", partial(_library, folder), "see the message") for folder in named),
         _attempt("tracing", _tracing, "unset LANGSMITH_TRACING"),
         _attempt(f"model {model}", lambda: _model(model), "see the message"),
         _extra("embeddings", "sentence_transformers", "dense embeddings", "libraries are searched by words"),
@@ -77,8 +80,8 @@ def _demo_cohort() -> str:
     return f"{dataset.n_patients:,} simulated patients, {len(dataset.vocabulary)} codes"
 
 
-def _library() -> str:
-    library = resources.open_library()
+def _library(folder: str) -> str:
+    library = resources.open_library(folder)
     return f"{library.title}, {len(library.passages)} passages, searched by {library.described}"
 
 

@@ -45,6 +45,14 @@ Expires = Annotated[
     str | None, typer.Option("--expires", metavar="YYYY-MM-DD", help="Last day on which it is retrieved.")
 ]
 By = Annotated[str | None, typer.Option("--by", help="Who adds it. Left out: your user name.")]
+Trusted = Annotated[
+    bool,
+    typer.Option(
+        "--trusted",
+        help="You vouch for titles and front matter: codes count, and names may stand in prompts. Without it "
+        "no word of a document does.",
+    ),
+]
 Revise = Annotated[bool, typer.Option("--revise", help="Put it in the place of a document of the same id.")]
 Wait = Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for another writer.")]
 Retrieval = Annotated[
@@ -67,6 +75,7 @@ def add(
     alias: Alias = None,
     expires: Expires = None,
     by: By = None,
+    trusted: Trusted = False,
     revise: Revise = False,
     wait: Wait = 60.0,
     as_json: Json = False,
@@ -78,7 +87,7 @@ def add(
     are added, and the exit code is 2.
     """
     with errors_as_exit_codes(as_json):
-        said = curating.Said(title, licence, source, about, alias, expires, by, revise)
+        said = curating.Said(title, licence, source, about, alias, expires, by, trusted, revise)
         curating.add(documents, library, said, wait, as_json)
 
 
@@ -97,7 +106,7 @@ def note(
 ) -> None:
     """Add a one-line note of your own."""
     with errors_as_exit_codes(as_json):
-        said = curating.Said(title, "", "", about, None, expires, by, False)
+        said = curating.Said(title, about=about, expires=expires, by=by)
         curating.note(text, library, said, wait, as_json)
 
 

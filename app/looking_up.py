@@ -37,6 +37,7 @@ def list_documents(folders: Sequence[Path], as_json: bool) -> None:
                     "version": library.version,
                     "retrieval": library.described,
                     "trust": trust,
+                    "notices": list(library.notices()),
                     "documents": [
                         entry.model_dump(mode="json") | {"retrieved": key in library.entries}
                         for key, entry in entries.items()
@@ -48,7 +49,7 @@ def list_documents(folders: Sequence[Path], as_json: bool) -> None:
         return
     for library, entries in held:
         console.out.print(_documents_table(library, entries))
-        for notice in library.notices:
+        for notice in library.notices():
             console.out.print(f"[yellow]notice[/] {plain(notice)}")
 
 
@@ -62,10 +63,12 @@ def search(query: str, folders: Sequence[Path], k: int, retrieval: str | None, a
     with console.busy("searching"):
         shelf = Shelf(_open(folders))
         hits = shelf.search(query, k, retrieval)  # type: ignore[arg-type]
+    notices = shelf.notices(retrieval)  # type: ignore[arg-type]
     described = [library.described_as(retrieval) for library in shelf.libraries]  # type: ignore[arg-type]
     if as_json:
         found = [_cited(hit.passage, hit.entry) | _placed(hit) for hit in hits]
-        console.print_json({"query": query, "retrieval": described, "passages": found})
+        told = {"query": query, "retrieval": described, "notices": list(notices)}
+        console.print_json(told | {"passages": found})
         return
     for number, hit in enumerate(hits, start=1):
         places = ", ".join(f"{name} {rank}" for name, rank in hit.ranks.items())
@@ -79,7 +82,7 @@ def search(query: str, folders: Sequence[Path], k: int, retrieval: str | None, a
     if not hits:
         console.out.print("No passage answers this query.")
     console.out.print(f"[dim]Searched by {plain('; '.join(dict.fromkeys(described)))}.[/]")
-    for notice in shelf.notices:
+    for notice in notices:
         console.out.print(f"[yellow]notice[/] {plain(notice)}")
 
 
@@ -90,9 +93,11 @@ def show(id_: str, folders: Sequence[Path], as_json: bool) -> None:
         InputError: no library ever held it.
     """
     from tools.knowledge.archive import find_passage, held_documents
+    from tools.knowledge.manifest import read_manifest
 
     today = _today()
     for library in _folders(folders):
+        read_manifest(library)
         if "#" not in id_:
             held = next(held_documents(library, id_, today), None)
             if held is not None:

@@ -36,24 +36,40 @@ def store(result: DiagnosisResult, folder: Path) -> Path:
     return folder / name
 
 
-def citing(folder: Path, doc_id: str) -> list[Citing]:
-    """The results of a folder that cite passages of a document.
+def passages_of(library: Path, doc_id: str) -> frozenset[str]:
+    """Ids of every passage that a document of a library has ever had.
 
     Raises:
-        InputError: no such folder, or a JSON file in it that is no result; names the file.
+        InputError: no library there, or a source that is missing or was changed.
+    """
+    from tools.knowledge.archive import held_documents
+    from tools.knowledge.manifest import read_manifest
+
+    read_manifest(library)
+    held = held_documents(library, doc_id, datetime.now(UTC).date())
+    return frozenset(passage.id for one in held for passage in one.passages)
+
+
+def citing(folder: Path, passages: frozenset[str]) -> tuple[list[Citing], list[Path]]:
+    """The results of a folder that cite some passages; and the JSON files in it that are no results.
+
+    Raises:
+        InputError: no such folder.
     """
     if not folder.is_dir():
         raise InputError("results", "no such folder; `iikea predict --results FOLDER` makes one")
-    found = []
+    found: list[Citing] = []
+    unreadable: list[Path] = []
     for path in sorted(folder.glob("*.json")):
         try:
             result = DiagnosisResult.model_validate_json(path.read_bytes())
-        except ValidationError:
-            raise InputError(path.name, "not a stored result; move it out of the folder of results") from None
-        passages = dict.fromkeys(key for key in _cited(result) if key.partition("#")[0] == doc_id)
-        if passages:
-            found.append(Citing(path, tuple(passages)))
-    return found
+        except (OSError, ValidationError):
+            unreadable.append(path)
+            continue
+        cited = dict.fromkeys(key for key in _cited(result) if key in passages)
+        if cited:
+            found.append(Citing(path, tuple(cited)))
+    return found, unreadable
 
 
 def _cited(result: DiagnosisResult) -> Iterator[str]:

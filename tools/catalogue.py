@@ -21,7 +21,7 @@ from tools.causal_tools import (
 from tools.prediction import candidates
 
 if TYPE_CHECKING:
-    from tools.knowledge.shelf import ShelfHit
+    from tools.knowledge.shelf import Shelf, ShelfHit
 
 Mode = Literal["noisy_or", "any", "all", "top_k"]
 
@@ -49,14 +49,17 @@ def search_knowledge(
     k: Annotated[int, Field(ge=1, le=50, description="passages")] = 5,
     libraries: Annotated[tuple[str, ...], InjectedToolArg] = (),
 ) -> dict[str, Any]:
-    """Passages of the knowledge libraries nearest to a query, each with its source."""
-    hits = resources.open_shelf(libraries).search(query, k)
-    return {"passages": [_cited(hit) for hit in hits]}
+    """Passages of the knowledge libraries nearest to a query, each with its source; and what was searched."""
+    shelf = resources.open_shelf(libraries)
+    passages = [_cited(hit, shelf) for hit in shelf.search(query, k)]
+    return {"passages": passages, "libraries": shelf.described, "notices": list(shelf.notices())}
 
 
-def _cited(hit: "ShelfHit") -> dict[str, Any]:
+def _cited(hit: "ShelfHit", shelf: "Shelf") -> dict[str, Any]:
     of_document = hit.entry.model_dump(mode="json", include={"codes", "source", "licence", "url", "revision"})
+    library = shelf.libraries[hit.trust - 1]
     of_hit = {"library": hit.library, "trust": hit.trust, "score": hit.score, "ranks": hit.ranks}
+    of_hit |= {"version": library.version, "code_system": library.manifest.code_system}
     return hit.passage.model_dump(mode="json") | of_document | of_hit
 
 

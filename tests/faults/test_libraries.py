@@ -154,7 +154,7 @@ def test_d7_another_dimension_names_both(library: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(opening, "open_embeddings", lambda name: embeddings.HashedEmbeddings(48))
     with pytest.raises(InputError, match=r"1024 dimensions.*48 dimensions"):
-        KnowledgeLibrary(library)
+        KnowledgeLibrary(library).search("gout", 5, "hybrid")
 
 
 def test_d9_two_patients_at_once_on_one_library(library: Path) -> None:
@@ -201,8 +201,7 @@ def test_an_index_on_a_server_is_the_same_index(
 ) -> None:
     sound = Path(shutil.copytree(sound, tmp_path / "sound"))
     with curate(library) as curator:
-        curator.configure(server=server, collection="iikea-tested")
-        curator.rebuild()
+        curator.rebuild(server=server, collection="iikea-tested")
     curated(library, more=said("One more disease.", "More"))
     curated(sound, more=said("One more disease.", "More"))
     here, there = KnowledgeLibrary(sound), KnowledgeLibrary(library)
@@ -235,4 +234,4 @@ def test_a_server_that_says_nothing_is_left_in_time() -> None:
 def test_a_server_elsewhere_must_be_reached_by_https(tmp_path: Path) -> None:
     unindexed(tmp_path / "a", doc=said("Gout."))
     with curate(tmp_path / "a") as curator, pytest.raises(InputError, match="https"):
-        curator.configure(server="http://chroma.example.org:8000")
+        curator.rebuild(server="http://chroma.example.org:8000")

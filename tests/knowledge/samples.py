@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from tools.knowledge.curation import Details, Outcome, curate
+from tools.knowledge.curation import curate
+from tools.knowledge.details import Details, Outcome
 from tools.knowledge.formats.limits import copy_source
 from tools.knowledge.formats.markdown import read_markdown
 from tools.knowledge.library import KnowledgeLibrary
@@ -19,7 +20,7 @@ from tools.knowledge.text import read_text
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "data" / "knowledge"
 DAY = date(2026, 11, 25)
-BY = Details(added_by="a tester")
+BY = Details(added_by="a tester", trusted=True)
 
 FRONT_MATTER = {
     "title": '"Gout"',
@@ -54,7 +55,12 @@ def unindexed(folder: Path, manifest: Manifest | None = None, **files: str) -> K
         path = write(folder / "given", **{stem: text}) / f"{stem}.md"
         digest = copy_source(path, folder / "sources" / path.name, path.name)
         front = read_markdown(read_text(path, path.name), path.name).front.model_dump(exclude_none=True)
-        known: dict[str, Any] = {"title": stem, "licence": "CC0-1.0", "source": "test"} | front
+        known: dict[str, Any] = {
+            "title": stem,
+            "licence": "CC0-1.0",
+            "source": "test",
+            "trusted": True,
+        } | front
         entry = Entry(
             id=stem,
             file=path.name,

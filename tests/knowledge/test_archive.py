@@ -73,7 +73,7 @@ def test_documents_that_are_not_indexed_yet_are_named(tmp_path: Path) -> None:
     (folder / DOCUMENTS).write_text(lines + json.dumps(changed) + "\n")
     (problem,) = verify(folder, DAY).problems
     assert "1 of its documents added or changed" in problem.rule
-    assert KnowledgeLibrary(folder).notices
+    assert KnowledgeLibrary(folder).notices()
 
 
 def test_passages_lost_from_an_index_are_noticed(tmp_path: Path) -> None:

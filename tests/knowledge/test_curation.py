@@ -14,12 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.knowledge.samples import BY, ROOT, contents, curated, markdown, said, write
-from tools.knowledge.curation import Outcome, curate, documents_below
+from tests.knowledge.samples import BY, DAY, ROOT, contents, curated, markdown, said, write
+from tools.knowledge.curation import curate
+from tools.knowledge.details import Outcome
 from tools.knowledge.formats.limits import SUFFIXES
+from tools.knowledge.given import documents_below
 from tools.knowledge.library import KnowledgeLibrary
 from tools.knowledge.lock import writing
 from tools.knowledge.manifest import DOCUMENTS, Manifest, read_states
+from tools.knowledge.verification import verify
 from tools.safety.errors import InputError
 
 
@@ -96,10 +99,11 @@ def test_a_retired_document_is_not_retrieved_and_may_come_back(tmp_path: Path) -
     library = KnowledgeLibrary(tmp_path / "a")
     for retrieval in ("lexical", "dense", "hybrid"):
         assert [hit.passage.doc_id for hit in library.search("gout hurts", 5, retrieval)] == ["stroke"]
-    with curate(tmp_path / "a") as curator:
-        for doc_id, rule in (("gout", "retired already"), ("nothing", "no document")):
-            with pytest.raises(InputError, match=rule):
-                curator.retire(doc_id, "")
+    with curate(tmp_path / "a") as curator, pytest.raises(InputError, match="no document"):
+        curator.retire("nothing", "")
+    assert curated(tmp_path / "a", gout=said("Gout hurts."))["gout"].state == "retired"
+    with pytest.raises(InputError, match="a retired document has this id"):
+        curated(tmp_path / "a", gout=said("Gout is well."))
     curated(tmp_path / "a", BY._replace(revise=True), gout=said("Gout hurts."))
     assert set(KnowledgeLibrary(tmp_path / "a").entries) == {"gout", "stroke"}
 
@@ -177,7 +181,8 @@ def test_another_embedding_needs_a_rebuild_and_both_are_named(
     monkeypatch.setattr(opening, "open_embeddings", lambda name: small)
     monkeypatch.setattr(opening, "embedding_id", lambda name: "small-v1")
     with pytest.raises(InputError, match=r"1024 dimensions.*small-v1, 64 dimensions.*rebuild"):
-        KnowledgeLibrary(tmp_path / "a")
+        KnowledgeLibrary(tmp_path / "a").search("gout", 5, "dense")
+    assert KnowledgeLibrary(tmp_path / "a").search("gout")
     with curate(tmp_path / "a") as curator:
         with pytest.raises(InputError, match="rebuild"):
             curator.note("One more line.", BY)
@@ -263,6 +268,185 @@ with curate(Path({str(tmp_path / "a")!r}), Manifest(title="A")) as curator:
     assert {path.name for path in (tmp_path / "a" / "sources").iterdir()} == {
         f"d{i:02}.md" for i in range(30)
     }
+
+
+STEPS = {
+    "manifest line": "tools.knowledge.curation.append_entry",
+    "publication": "tools.knowledge.publication.publish",
+    "index taken in": "tools.knowledge.index.IndexWriter.flush",
+    "copy of the last index": "shutil.copytree",
+    "name of the index": "tools.knowledge.publication.replace",
+    "library file": "tools.knowledge.curation.write_manifest",
+}
+CHANGES = {
+    "add": "curator.add(given / 'new.md', 'new', BY); curator.publish()",
+    "retire": "curator.retire('old', 'wrong'); curator.publish()",
+    "rebuild": "curator.rebuild(retrieval='hybrid')",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "step", "moment"),
+    [
+        ("add", "copy of the last index", "after"),
+        ("add", "manifest line", "before"),
+        ("add", "manifest line", "after"),
+        ("add", "index taken in", "before"),
+        ("add", "name of the index", "after"),
+        ("retire", "publication", "before"),
+        ("rebuild", "publication", "before"),
+        ("rebuild", "library file", "before"),
+    ],
+)
+def test_who_dies_at_any_step_leaves_a_library_that_is_read_and_finished(
+    tmp_path: Path, change: str, step: str, moment: str
+) -> None:
+    folder, given = tmp_path / "a", write(tmp_path / "given", new=said("New words of stroke.", "New"))
+    curated(folder, old=said("Old words of gout.", "Old"), kept=said("Kept words.", "Kept"))
+    module, _, name = STEPS[step].rpartition(".")
+    owner, _, cls = (
+        module.rpartition(".")
+        if module[-1].isalpha() and module.split(".")[-1][0].isupper()
+        else ("", "", "")
+    )
+    found = (
+        f"getattr(importlib.import_module({owner!r}), {cls!r})"
+        if cls
+        else f"importlib.import_module({module!r})"
+    )
+    code = f"""
+import importlib, json, os
+from pathlib import Path
+from tests.knowledge.samples import BY
+from tools.knowledge.curation import curate
+owner = {found}
+whole = getattr(owner, {name!r})
+def dies(*arguments, **named):
+    if {moment!r} == "after":
+        whole(*arguments, **named)
+    os._exit(9)
+given = Path({str(given)!r})
+with curate(Path({str(folder)!r})) as curator:
+    setattr(owner, {name!r}, dies)
+    {CHANGES[change]}
+"""
+    died = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert died.returncode in {0, 9}, died.stderr[-1500:]
+    seen = set(KnowledgeLibrary(folder).entries)
+    assert {"kept"} <= seen <= {"old", "kept", "new"}
+    assert KnowledgeLibrary(folder).search("words")
+    with curate(folder) as curator:
+        if change == "add":
+            curator.add(given / "new.md", "new", BY)
+        elif change == "retire":
+            curator.retire("old", "wrong")
+        curator.rebuild() if change == "rebuild" else curator.publish()
+    expected = {"add": {"old", "kept", "new"}, "retire": {"kept"}, "rebuild": {"old", "kept"}}
+    assert set(KnowledgeLibrary(folder).entries) == expected[change]
+    assert verify(folder, DAY).problems == ()
+
+
+def test_a_retired_document_is_out_at_once_even_if_no_index_is_made_after_it(tmp_path: Path) -> None:
+    curated(tmp_path / "a", gout=said("Gout hurts."), stroke=said("Stroke and gout.", "Stroke"))
+    with curate(tmp_path / "a") as curator:
+        curator.retire("gout", "dangerous")
+    library = KnowledgeLibrary(tmp_path / "a")
+    for retrieval in ("lexical", "dense", "hybrid"):
+        assert [hit.passage.doc_id for hit in library.search("gout hurts", 5, retrieval)] == ["stroke"]
+    assert library.notices() == ()
+
+
+def test_a_rebuild_that_fails_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    curated(tmp_path / "a", gout=said("Gout hurts."), stroke=said("Stroke.", "Stroke"))
+    before = KnowledgeLibrary(tmp_path / "a")
+    (tmp_path / "a" / "sources" / "gout.md").write_text("other words")
+    library_file = (tmp_path / "a" / "library.json").read_text()
+    for changes in (
+        {},
+        {"server": "http://127.0.0.1:9", "collection": "iikea-x"},
+        {"embedding": "nowhere/to-be"},
+    ):
+        with curate(tmp_path / "a") as curator, pytest.raises(InputError):
+            curator.rebuild(**changes)
+    after = KnowledgeLibrary(tmp_path / "a")
+    assert (tmp_path / "a" / "library.json").read_text() == library_file
+    assert after.passages == before.passages
+    assert after.search("gout", 5, "hybrid") == before.search("gout", 5, "hybrid")
+
+
+def test_what_is_said_anew_of_a_document_counts(tmp_path: Path) -> None:
+    curated(tmp_path / "a", gout=said("Gout hurts."))
+    outcome = curated(
+        tmp_path / "a", BY._replace(expires=date(2020, 1, 1), licence="MIT"), gout=said("Gout hurts.")
+    )
+    assert outcome["gout"].state == "updated"
+    assert KnowledgeLibrary(tmp_path / "a").entries == {}
+    assert [state.licence for state in read_states(tmp_path / "a")] == ["CC0-1.0", "MIT"]
+
+
+def test_codes_and_names_of_front_matter_count_only_if_somebody_vouches_for_them(tmp_path: Path) -> None:
+    curated(tmp_path / "a", BY._replace(trusted=False), gout=said("Gout hurts."))
+    library = KnowledgeLibrary(tmp_path / "a")
+    assert library.entries["gout"].codes == ()
+    assert library.aliases("2749", "ICD9CM") == ()
+    assert library.metadata["topics"] == []
+    curated(tmp_path / "b", BY._replace(trusted=False, codes=("2749",)), gout=said("Gout hurts."))
+    library = KnowledgeLibrary(tmp_path / "b")
+    assert library.is_about(next(iter(library.passages.values())), "2749", "ICD9CM")
+    assert library.aliases("2749", "ICD9CM") == ()
+
+
+@pytest.mark.parametrize("because", ["bad \u202e text", "two\nlines", "\udcff", "x" * 400])
+def test_words_of_the_operator_never_break_the_manifest(tmp_path: Path, because: str) -> None:
+    details = BY._replace(title=f"T {because[:50]}", source=because[:50], licence=because[:50])
+    curated(tmp_path / "a", details, gout=said("Gout hurts."))
+    with curate(tmp_path / "a") as curator:
+        curator.retire("gout", because)
+        curator.publish()
+    assert read_states(tmp_path / "a")[-1].retired_at is not None
+    assert KnowledgeLibrary(tmp_path / "a").entries == {}
+
+
+def test_links_in_a_library_are_not_written_through(tmp_path: Path) -> None:
+    curated(tmp_path / "a", gout=said("Gout hurts."))
+    victim = tmp_path / "victim"
+    for name in ("sources/.incoming.md", "sources/.note-x.txt", ".draft-library", "index/.draft-x"):
+        victim.write_text("mine")
+        (tmp_path / "a" / name).symlink_to(victim)
+    curated(tmp_path / "a", stroke=said("Stroke.", "Stroke"))
+    with curate(tmp_path / "a") as curator:
+        curator.note("A note of gout.", BY)
+        curator.rebuild()
+    assert victim.read_text() == "mine"
+    (tmp_path / "a" / "sources").rename(tmp_path / "moved")
+    (tmp_path / "a" / "sources").symlink_to(tmp_path / "moved")
+    with pytest.raises(InputError, match="a link"):
+        curated(tmp_path / "a", more=said("More.", "More"))
+
+
+def test_a_folder_where_a_library_was_begun_is_gone_on_with(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / ".lock").write_text("1")
+    (tmp_path / "a" / ".draft-x1").write_text("{")
+    curated(tmp_path / "a", gout=said("Gout hurts."))
+    assert {path.name for path in (tmp_path / "a").iterdir()} == {
+        ".lock",
+        "library.json",
+        "documents.jsonl",
+        "sources",
+        "index",
+    }
+
+
+def test_long_paths_get_ids_that_files_have_room_for(tmp_path: Path) -> None:
+    folders = tmp_path / "given" / ("a" * 100) / ("b" * 100) / ("c" * 100)
+    write(folders, one="# One\n\nGout.", two="# Two\n\nStroke.")
+    found = list(documents_below(tmp_path / "given", SUFFIXES, 10))
+    with curate(tmp_path / "a", Manifest(title="A")) as curator:
+        outcomes = [curator.add(path, doc_id, BY) for path, doc_id in found]
+    assert [outcome.state for outcome in outcomes] == ["added", "added"]
+    with pytest.raises(InputError, match="no such file"):
+        list(documents_below(tmp_path / "nowhere", SUFFIXES, 10))
 
 
 def test_documents_of_a_folder_get_ids_of_their_paths(tmp_path: Path) -> None:

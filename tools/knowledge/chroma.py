@@ -18,8 +18,9 @@ def open_client(where: str) -> "Client":
     url = urlsplit(where)
     secure = url.scheme == "https"
     port = url.port or (443 if secure else 8000)
+    host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname or ""
     settings = _settings("fastapi.FastAPI", False)
-    return cast("Client", chromadb.HttpClient(url.hostname or "", port, secure, settings=settings))
+    return cast("Client", chromadb.HttpClient(host, port, secure, settings=settings))
 
 
 @lru_cache(maxsize=1)

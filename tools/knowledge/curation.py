@@ -6,20 +6,20 @@ What a killed process left half-done is either not in the manifest, or is made a
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal, NamedTuple
-
-from pydantic import ValidationError
 
 from tools.knowledge import publication
 from tools.knowledge.cutting import cut
+from tools.knowledge.details import Details, Outcome, admitted, configured, said
+from tools.knowledge.formats.blocks import fold
 from tools.knowledge.formats.limits import copy_source
 from tools.knowledge.formats.reading import read_source
-from tools.knowledge.index import PassageIndex
-from tools.knowledge.lock import writing
+from tools.knowledge.index import IndexWriter
+from tools.knowledge.lock import LOCK, writing
 from tools.knowledge.manifest import (
+    DRAFT_PREFIX,
     LIBRARY,
     SOURCES,
     Manifest,
@@ -30,59 +30,20 @@ from tools.knowledge.manifest import (
     read_states,
     write_manifest,
 )
-from tools.knowledge.opening import Embedding, opened_to_write, place_of
+from tools.knowledge.opening import Embedding, forget, opened_to_write, place_of
 from tools.knowledge.passage import Entry, Extract, Media
 from tools.knowledge.reading import read_passages
 from tools.knowledge.screen import speaks_to_machines
-from tools.knowledge.text import slug
 from tools.safety.errors import InputError
 
 Progress = Callable[[str, int, int], None]
-State = Literal["added", "revised", "unchanged", "duplicate", "retired"]
 UNSTATED = "not stated"
-_DRAFT = ".incoming"
+_INCOMING = ".incoming"
+_NOTE = ".note-"
 
 
 def _silent(what: str, done: int, total: int) -> None:
     pass
-
-
-class Details(NamedTuple):
-    """What is said of a document when it is added; it counts before what the document says of itself.
-
-    Attributes:
-        added_by: who adds it.
-        title: what people call it.
-        licence: SPDX identifier, or what the publisher calls it.
-        source: who published it.
-        codes: dotless codes or code prefixes of the disease it is about.
-        aliases: lower-case ways the disease is written.
-        expires: the last day on which it is retrieved.
-        revise: whether it may take the place of another document of the same id.
-    """
-
-    added_by: str
-    title: str = ""
-    licence: str = ""
-    source: str = ""
-    codes: tuple[str, ...] = ()
-    aliases: tuple[str, ...] = ()
-    expires: date | None = None
-    revise: bool = False
-
-
-class Outcome(NamedTuple):
-    """What became of a document that was given.
-
-    Attributes:
-        doc_id: its id; of a duplicate, that of the document already there.
-        state: `duplicate`: the library holds the same bytes under another id.
-        n_passages: 0 where nothing was read.
-    """
-
-    doc_id: str
-    state: State
-    n_passages: int = 0
 
 
 @contextmanager
@@ -104,17 +65,20 @@ def curate(
         InputError: no library there and none to make, a folder of other files, or another writer.
     """
     folder = folder.resolve()
-    if not (folder / LIBRARY).exists():
-        _make_room(folder, new)
+    _make_folder(folder, new)
     with writing(folder, wait_s, on_wait):
-        if new is not None and not (folder / LIBRARY).exists():
-            write_manifest(folder, new)
-        mend_tail(folder)
+        if not (folder / LIBRARY).exists():
+            _make_library(folder, new)
+        _sweep(folder)
         curator = Curator(folder)
         try:
             yield curator
-        finally:
             curator.close()
+        except OSError as error:
+            rule = f"cannot be written to ({error.strerror}); mend that and run the command again"
+            raise InputError("knowledge library", rule) from None
+        finally:
+            curator.abandon()
 
 
 class Curator:
@@ -128,14 +92,16 @@ class Curator:
         self.folder = folder
         self.manifest = read_manifest(folder)
         self._states = list(read_states(folder))
-        self._index: PassageIndex | None = None
+        self._files = {state.file: state.sha256 for state in self._states}
+        self._latest = latest(self._states)
+        self._active = {e.sha256: e.id for e in self._latest.values() if e.retired_at is None}
+        self._writer: IndexWriter | None = None
         self._open = ExitStack()
-        (folder / SOURCES).mkdir(exist_ok=True)
 
     @property
     def entries(self) -> dict[str, Entry]:
         """The last state of every document, retired ones included, by id."""
-        return latest(self._states)
+        return {doc_id: self._latest[doc_id] for doc_id in sorted(self._latest)}
 
     def add(
         self,
@@ -161,7 +127,7 @@ class Curator:
         """
         if not doc_id:
             raise InputError(path.name, "its name has no ASCII letter or digit; rename it")
-        incoming = self.folder / SOURCES / f"{_DRAFT}{path.suffix.lower()}"
+        incoming = self.folder / SOURCES / f"{_INCOMING}{path.suffix.lower()}"
         try:
             digest = copy_source(path, incoming, path.name)
             if media != "note" and speaks_to_machines(doc_id.replace("-", " ")):
@@ -182,33 +148,36 @@ class Curator:
         Raises:
             InputError: empty, too long, or more than one line.
         """
-        day = datetime.now(UTC).date()
         data = f"{text.strip()}\n".encode("utf-8", "surrogatepass")
         key = f"note-{sha256(data).hexdigest()[:12]}"
-        path = self.folder / SOURCES / f".{key}.txt"
-        path.write_bytes(data)
-        details = details._replace(
-            title=details.title or f"Note of {day.isoformat()}", source=details.source or details.added_by
-        )
+        path = self.folder / SOURCES / f"{_NOTE}{key}.txt"
+        path.unlink(missing_ok=True)
+        title = details.title or f"Note of {datetime.now(UTC).date().isoformat()}"
         try:
-            return self.add(path, key, details, media="note")
+            with path.open("xb") as file:
+                file.write(data)
+            known = details._replace(title=title, source=details.source or details.added_by)
+            return self.add(path, key, known if key not in self._latest else details, media="note")
         finally:
             path.unlink(missing_ok=True)
 
     def retire(self, doc_id: str, because: str) -> Outcome:
         """Takes a document out of retrieval; what cites it can still be looked up.
 
+        One that is retired already stays as it is.
+
         Raises:
-            InputError: no such document, or it is retired already.
+            InputError: no such document.
         """
-        entry = self.entries.get(doc_id)
+        entry = self._latest.get(doc_id)
         if entry is None:
             raise InputError(
                 "document", "no document with this id in the library; see `iikea knowledge list`"
             )
-        if entry.retired_at is not None:
-            raise InputError("document", "it is retired already")
-        self._append(entry.model_copy(update={"retired_at": _now(), "retired_because": because}))
+        if entry.retired_at is None:
+            self._append(
+                admitted(entry.model_dump() | {"retired_at": _now(), "retired_because": fold(because)})
+            )
         return Outcome(doc_id, "retired")
 
     def publish(self, progress: Progress = _silent) -> int:
@@ -223,150 +192,159 @@ class Curator:
         Raises:
             InputError: a source was changed, or the index or the embedding cannot be used.
         """
-        wanted = {key: entry for key, entry in self.entries.items() if entry.retired_at is None}
         last = publication.published(self.folder)
-        if self._index is None and last is not None and last.entries == tuple(self.entries.values()):
-            return len(wanted)
-        index = self._draft()
-        missing = sorted(wanted.keys() - index.holds(wanted.values()))
-        for done, doc_id in enumerate(missing, start=1):
-            index.put(wanted[doc_id], read_passages(self.folder, wanted[doc_id]))
-            progress("document indexed", done, len(missing))
-        index.keep_only(wanted)
-        index.flush()
-        self.close()
-        publication.publish(self.folder, self.entries.values())
-        return len(wanted)
+        if self._writer is None and last is not None and last.entries == tuple(self.entries.values()):
+            return len(self._active)
+        return self._publish(self.manifest, self._draft(self.manifest), progress)
 
-    def rebuild(self, progress: Progress = _silent) -> int:
-        """Reads every source anew and makes the index from nothing, with the same ids; see `publish`."""
-        publication.discard(self.folder)
-        self._draft(anew=True)
-        return self.publish(progress)
+    def rebuild(self, progress: Progress = _silent, **changes: object) -> int:
+        """Reads every source anew and makes the index from nothing, with the same ids; see `publish`.
 
-    def configure(self, **changes: object) -> None:
-        """Changes keys of `library.json`; an index made otherwise must be rebuilt next.
+        Readers keep the last index until then.
+
+        Args:
+            progress: told of the documents.
+            changes: keys of `library.json` that shall be otherwise, such as `embedding`, `server` or
+                `retrieval`; written when the index is made.
 
         Raises:
-            InputError: a value that is not admitted; names the key.
+            InputError: see `publish`; or a value that is not admitted, by its key.
         """
-        try:
-            self.manifest = Manifest.model_validate(self.manifest.model_dump() | changes)
-        except ValidationError as error:
-            fault = error.errors(include_input=False, include_url=False)[0]
-            raise InputError(str(fault["loc"][0]), fault["msg"]) from None
-        place_of(self.manifest, self.folder)
-        Embedding.open(self.manifest.embedding)
-        write_manifest(self.folder, self.manifest)
+        wanted = configured(self.manifest, changes)
+        self.abandon()
+        n_documents = self._publish(wanted, self._draft(wanted, anew=True), progress)
+        old, self.manifest = place_of(self.manifest, self.folder), wanted
+        write_manifest(self.folder, wanted)
+        if old != place_of(wanted, self.folder):
+            forget(old)
+        return n_documents
 
     def close(self) -> None:
         """Stores what was taken in and closes the index; the next use opens it again."""
-        if self._index is not None:
-            self._index.flush()
-            self._index = None
+        if self._writer is not None:
+            self._writer.flush()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Closes the index without storing what `close` would."""
+        self._writer = None
         self._open.close()
 
-    def _draft(self, anew: bool = False) -> PassageIndex:
-        if self._index is None:
-            on_server = self.manifest.server is not None
-            database = self.folder if on_server else publication.draft(self.folder, self.manifest.collection)
-            place = place_of(self.manifest, database)
-            embedding = Embedding.open(self.manifest.embedding)
-            self._index = self._open.enter_context(opened_to_write(place, embedding, anew))
-        return self._index
+    def _publish(self, manifest: Manifest, writer: IndexWriter, progress: Progress) -> int:
+        writer.flush()
+        wanted = {key: entry for key, entry in self.entries.items() if entry.retired_at is None}
+        stored = writer.index.stored()
+        missing = [entry for entry in wanted.values() if not stored.holds(entry)]
+        for done, entry in enumerate(missing, start=1):
+            writer.put(entry, read_passages(self.folder, entry))
+            progress("document indexed", done, len(missing))
+        for doc_id in {doc_id for doc_id, _ in stored.whole} | {p.doc_id for p in stored.passages.values()}:
+            if doc_id not in wanted:
+                writer.remove(doc_id)
+        self.close()
+        publication.publish(self.folder, self.entries.values(), manifest.collection)
+        return len(wanted)
+
+    def _draft(self, manifest: Manifest, anew: bool = False) -> IndexWriter:
+        if self._writer is None:
+            on_server = manifest.server is not None
+            database = self.folder if on_server else publication.draft(self.folder, manifest.collection, anew)
+            opened = opened_to_write(place_of(manifest, database), Embedding.open(manifest.embedding))
+            self._writer = self._open.enter_context(opened)
+        return self._writer
 
     def _known(self, doc_id: str, digest: str, details: Details) -> Outcome | None:
         """What to say of a file that the library holds already; None where it is new."""
-        active = {entry.sha256: entry for entry in self.entries.values() if entry.retired_at is None}
-        there = self.entries.get(doc_id)
-        if there is not None and there.retired_at is None and there.sha256 == digest and not details.revise:
-            return Outcome(doc_id, "unchanged")
-        if digest in active and active[digest].id != doc_id:
-            return Outcome(active[digest].id, "duplicate")
-        if there is not None and not details.revise:
-            rule = (
-                "another document has this id; give --revise to put this one in its place, or rename the file"
-            )
+        there = self._latest.get(doc_id)
+        if self._active.get(digest, doc_id) != doc_id:
+            return Outcome(self._active[digest], "duplicate")
+        if there is None or details.revise:
+            return None
+        if there.sha256 != digest:
+            which = "a retired document" if there.retired_at else "another document"
+            rule = f"{which} has this id; give --revise to put this one in its place, or rename the file"
             raise InputError(f"document '{doc_id}'", rule)
-        return None
+        if there.retired_at is not None:
+            return Outcome(doc_id, "retired")
+        updated = admitted(there.model_dump() | said(details))
+        if updated == there:
+            return Outcome(doc_id, "unchanged")
+        self._append(updated)
+        return Outcome(doc_id, "updated")
 
     def _admit(self, incoming: Path, doc_id: str, digest: str, extract: Extract, details: Details) -> Outcome:
-        revised = doc_id in self.entries
+        revised = doc_id in self._latest
         entry = self._entry(doc_id, digest, extract, details, incoming.suffix)
         passages = cut(doc_id, entry.title, extract)
-        index = self._draft()
+        writer = self._draft(self.manifest)
         incoming.replace(self.folder / SOURCES / entry.file)
         self._append(entry)
-        index.put(entry, passages)
+        writer.put(entry, passages)
         return Outcome(doc_id, "revised" if revised else "added", len(passages))
 
     def _entry(self, doc_id: str, digest: str, extract: Extract, details: Details, suffix: str) -> Entry:
         front = extract.front
-        try:
-            return Entry(
-                id=doc_id,
-                title=details.title or front.title or extract.title or doc_id,
-                file=self._free_file(doc_id, digest, suffix),
-                media=extract.media,
-                sha256=digest,
-                licence=details.licence or front.licence or self.manifest.licence or UNSTATED,
-                source=details.source or front.source or UNSTATED,
-                url=front.url,
-                revision=front.revision,
-                codes=details.codes or front.codes,
-                aliases=details.aliases or front.aliases,
-                added_by=details.added_by,
-                added_at=_now(),
-                expires=details.expires or front.expires,
-            )
-        except ValidationError as error:
-            fault = error.errors(include_input=False, include_url=False)[0]
-            raise InputError(str(fault["loc"][0]), f"{fault['msg']}; correct what you say of it") from None
+        known: dict[str, object] = {
+            "title": front.title or extract.title or doc_id,
+            "licence": front.licence or self.manifest.licence or UNSTATED,
+            "source": front.source or UNSTATED,
+            "codes": front.codes if details.trusted else (),
+            "aliases": front.aliases,
+            "expires": front.expires,
+            "trusted": details.trusted,
+        }
+        known |= {"url": front.url, "revision": front.revision, "media": extract.media, "sha256": digest}
+        known |= {"id": doc_id, "file": self._free_file(doc_id, digest, suffix)}
+        known |= {"added_by": fold(details.added_by), "added_at": _now()}
+        return admitted(known | said(details))
 
     def _free_file(self, doc_id: str, digest: str, suffix: str) -> str:
         """A name for a source that no state of any document uses, unless for the same bytes."""
-        taken = {state.file: state.sha256 for state in self._states}
         names = (f"{doc_id}{suffix}", *(f"{doc_id}.{n}{suffix}" for n in range(2, 100_000)))
-        return next(name for name in names if taken.get(name, digest) == digest)
+        return next(name for name in names if self._files.get(name, digest) == digest)
 
     def _append(self, entry: Entry) -> None:
         append_entry(self.folder, entry)
-        self._states.append(entry)
+        before = self._latest.get(entry.id)
+        if before is not None:
+            self._active.pop(before.sha256, None)
+        if entry.retired_at is None:
+            self._active[entry.sha256] = entry.id
+        self._files[entry.file] = entry.sha256
+        self._latest[entry.id] = entry
 
 
-def documents_below(path: Path, suffixes: frozenset[str], limit: int) -> Iterator[tuple[Path, str]]:
-    """Files to add with the ids they get: a file itself, or every known kind of file in a folder, sorted.
-
-    Files named README, hidden files and links are left out of a folder.
-
-    Raises:
-        InputError: no such file or folder, or more than `limit` files.
-    """
-    if not path.is_dir():
-        yield path, slug(path.stem)
-        return
-    files: list[Path] = []
-    for found in path.rglob("*"):
-        wanted = found.suffix.lower() in suffixes and not found.is_symlink() and found.stem != "README"
-        if wanted and not any(part.startswith(".") for part in found.relative_to(path).parts):
-            files.append(found)
-        if len(files) > limit:
-            raise InputError(path.name, f"more than {limit:,} files; add its folders one by one")
-    for file in sorted(files):
-        yield file, slug(file.relative_to(path).with_suffix("").as_posix())
-
-
-def _make_room(folder: Path, new: Manifest | None) -> None:
+def _make_folder(folder: Path, new: Manifest | None) -> None:
     if new is None:
         read_manifest(folder)
     if folder.exists() and not folder.is_dir():
         raise InputError("library", "a file of that name is there; name a folder")
-    if folder.is_dir() and any(path.name != ".lock" for path in folder.iterdir()):
-        raise InputError("library", "the folder holds other files; name a new or an empty one")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError("library", f"no folder can be made there ({error.strerror})") from None
+
+
+def _make_library(folder: Path, new: Manifest | None) -> None:
+    """Only for who holds the lock: another may have been making the same library."""
+    if new is None:
+        read_manifest(folder)
+        return
+    if any(path.name != LOCK and not path.name.startswith(DRAFT_PREFIX) for path in folder.iterdir()):
+        raise InputError("library", "the folder holds other files; name a new or an empty one")
+    write_manifest(folder, new)
+
+
+def _sweep(folder: Path) -> None:
+    """Takes away what a killed writer left half-done."""
+    mend_tail(folder)
+    sources = folder / SOURCES
+    if sources.is_symlink() or (folder / publication.INDEX).is_symlink():
+        raise InputError("knowledge library", "its sources or index are a link; put the folder itself there")
+    sources.mkdir(exist_ok=True)
+    left = [*folder.glob(f"{DRAFT_PREFIX}*"), *sources.glob(f"{_INCOMING}*"), *sources.glob(f"{_NOTE}*")]
+    for path in left:
+        path.unlink(missing_ok=True)
 
 
 def _now() -> datetime:

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypedDict
 
 from tools.knowledge.embeddings import is_service
 from tools.knowledge.fusion import HYBRID_WEIGHTS, fuse
-from tools.knowledge.index import READER, PassageIndex, searched_text
+from tools.knowledge.index import READER, PassageIndex, in_memory, searched_text
 from tools.knowledge.lexical import Bm25Index
 from tools.knowledge.manifest import Retrieval, latest, read_manifest, read_states
 from tools.knowledge.opening import Embedding, open_to_read, place_of
@@ -65,7 +65,6 @@ class KnowledgeLibrary:
         manifest: what the library is.
         entries: the documents that are retrieved, by id.
         passages: theirs, by id.
-        notices: what its user should know of its state.
 
     Raises:
         InputError: the folder or its manifest cannot be used.
@@ -75,10 +74,20 @@ class KnowledgeLibrary:
         self.folder = Path(folder).resolve()
         self.manifest = read_manifest(self.folder)
         self._published = published(self.folder)
-        self._documents = latest(self._published.entries if self._published else read_states(self.folder))
+        now = latest(read_states(self.folder))
+        self._documents = latest(self._published.entries) if self._published else now
         day = today or datetime.now(UTC).date()
-        self.entries = {key: entry for key, entry in self._documents.items() if entry.is_active(day)}
+        # Who was retired since the index was made is out at once; who was added waits for the next one.
+        self.entries = {
+            key: entry
+            for key, entry in self._documents.items()
+            if entry.is_active(day) and now.get(key, entry).is_active(day)
+        }
+        self._waiting = sum(
+            entry.retired_at is None and self._documents.get(key) != entry for key, entry in now.items()
+        )
         self._building = threading.RLock()
+        self._opened_embedding: Embedding | None = None
         self._words: Bm25Index | None = None
         self._vectors: PassageIndex | None = None
         self.passages = self._read_passages()
@@ -93,12 +102,10 @@ class KnowledgeLibrary:
         """What a search goes by."""
         return self.manifest.retrieval
 
-    @cached_property
+    @property
     def embedding(self) -> str:
         """Name and dimension of the embedding in force; `none` for a library searched by words alone."""
-        if self.retrieval == "lexical":
-            return "none"
-        return str(self._embedding.stamp)
+        return "none" if self.retrieval == "lexical" else str(self._embedding().stamp)
 
     @property
     def described(self) -> str:
@@ -108,7 +115,7 @@ class KnowledgeLibrary:
     def described_as(self, retrieval: Retrieval | None) -> str:
         """A retrieval in words; the library's own when none is named."""
         chosen = retrieval or self.retrieval
-        vectors = f"vectors ({self._embedding.stamp})" if chosen != "lexical" else ""
+        vectors = f"vectors ({self._embedding().stamp})" if chosen != "lexical" else ""
         return {"lexical": "words (BM25)", "dense": vectors, "hybrid": f"words (BM25) and {vectors}"}[chosen]
 
     @cached_property
@@ -120,33 +127,34 @@ class KnowledgeLibrary:
         digest.update(f"\nreader {READER}, embedding {self.embedding}".encode())
         return digest.hexdigest()
 
-    @cached_property
+    @property
     def metadata(self) -> LibraryMetadata:
-        """JSON-native summary; `topics` are the titles of the documents."""
-        found = dict.fromkeys(passage.section for passage in self.passages.values() if passage.section)
+        """JSON-native summary by its operators' words; none of a document that they do not vouch for."""
         return {
             "title": self.title,
             "description": self.manifest.description,
             "n_documents": len(self.entries),
             "n_passages": len(self.passages),
-            "sections": list(self.manifest.sections or found)[:50],
-            "topics": [entry.title for entry in self.entries.values()],
+            "sections": list(self.manifest.sections),
+            "topics": [entry.title for entry in self.entries.values() if entry.trusted],
         }
 
-    @property
-    def notices(self) -> tuple[str, ...]:
-        """What its user should know: who is told of queries, and what changed since it was indexed."""
-        told: tuple[str, ...] = ()
-        if self.retrieval != "lexical" and is_service(self.manifest.embedding):
-            rule = "every query, which names diseases of the patient, was sent to the embedding service"
-            told = (f"library '{self.title}': {rule} {self.manifest.embedding}",)
-        if self._published is None:
-            return told
-        now = latest(read_states(self.folder))
-        changed = sum(self._documents.get(key) != entry for key, entry in now.items())
-        rule = "added or changed since the index was made, not searched yet; run `iikea knowledge add` again"
-        behind = (f"library '{self.title}': {changed:,} of its documents {rule}",) if changed else ()
-        return told + behind
+    def notices(self, retrieval: Retrieval | None = None) -> tuple[str, ...]:
+        """What its user should know: who is told of queries, and what waits for the next index.
+
+        Args:
+            retrieval: instead of the library's own.
+        """
+        said = []
+        if (retrieval or self.retrieval) != "lexical" and is_service(self.manifest.embedding):
+            rule = "every query, which names diseases of the patient, is sent to the embedding service"
+            said.append(f"library '{self.title}': {rule} {self.manifest.embedding}")
+        if self._waiting:
+            rule = (
+                "added or changed since the index was made, not searched yet; run `iikea knowledge add` again"
+            )
+            said.append(f"library '{self.title}': {self._waiting:,} of its documents {rule}")
+        return tuple(said)
 
     def search(self, query: str, k: int = 5, retrieval: Retrieval | None = None) -> tuple[Hit, ...]:
         """The k passages nearest to a query, best first; ties in the order of their ids.
@@ -189,7 +197,7 @@ class KnowledgeLibrary:
         return system == self.manifest.code_system and code.startswith(self.entries[passage.doc_id].codes)
 
     def aliases(self, code: str, system: str) -> tuple[str, ...]:
-        """Ways a disease is written in text: titles and aliases of the documents about a code.
+        """Ways a disease is written in text: titles and aliases of trusted documents about a code.
 
         Of the documents whose codes are a prefix of `code` (or equal to it), those with the longest count.
 
@@ -205,12 +213,13 @@ class KnowledgeLibrary:
         lengths = {
             key: max((len(c) for c in entry.codes if code.startswith(c)), default=0)
             for key, entry in self.entries.items()
+            if entry.trusted
         }
         longest = max(lengths.values(), default=0)
         names: dict[str, None] = {}
-        for key, entry in self.entries.items():
-            if longest and lengths[key] == longest:
-                names |= dict.fromkeys((entry.title, *entry.aliases))
+        for key, length in lengths.items():
+            if longest and length == longest:
+                names |= dict.fromkeys((self.entries[key].title, *self.entries[key].aliases))
         return tuple(names)
 
     def _ranked(self, query: str, k: int, retrieval: Retrieval) -> tuple[Hit, ...]:
@@ -219,7 +228,7 @@ class KnowledgeLibrary:
         if retrieval != "dense":
             rankings["lexical"] = self._by_words().search(query, depth)
         if retrieval != "lexical":
-            found = self._by_vectors().search(query, depth, self._unretrieved)
+            found = self._nearest(query, depth)
             rankings["dense"] = [(key, score) for key, score in found if key in self.passages]
         ranks = {
             name: {key: rank for rank, (key, _) in enumerate(ranking, start=1)}
@@ -239,26 +248,28 @@ class KnowledgeLibrary:
             for key, score in scored[:k]
         )
 
-    @cached_property
-    def _unretrieved(self) -> tuple[str, ...]:
-        """Documents of the index whose passages are not retrieved any more."""
-        expired = self._documents.keys() - self.entries.keys()
-        return tuple(sorted(key for key in expired if self._documents[key].retired_at is None))
+    def _nearest(self, query: str, k: int) -> list[tuple[str, float]]:
+        embedding, index = self._embedding(), self._by_vectors()
+        embedding.stamp.require(index.stamp)
+        without = tuple(sorted(self._documents.keys() - self.entries.keys()))
+        return index.search(query, k, embedding.model, without)
 
-    @cached_property
     def _embedding(self) -> Embedding:
-        return Embedding.open(self.manifest.embedding)
+        with self._building:
+            if self._opened_embedding is None:
+                self._opened_embedding = Embedding.open(self.manifest.embedding)
+            return self._opened_embedding
 
     def _read_passages(self) -> dict[str, Passage]:
         """Passages of the retrieved documents by id, in the order of documents and of reading."""
         if self._published is None:
             return {p.id: p for entry in self.entries.values() for p in read_passages(self.folder, entry)}
-        index = self._by_vectors()
-        lacking = self.entries.keys() - index.holds(self.entries.values())
+        stored = self._by_vectors().stored()
+        lacking = sum(not stored.holds(entry) for entry in self.entries.values())
         if lacking:
-            rule = f"lacks passages of {len(lacking):,} of its documents; wait for who writes to it, or run "
+            rule = f"lacks passages of {lacking:,} of its documents; wait for who writes to it, or run "
             raise InputError("index", rule + "`iikea knowledge rebuild`")
-        return {key: p for key, p in index.passages().items() if p.doc_id in self.entries}
+        return {key: p for key, p in stored.passages.items() if p.doc_id in self.entries}
 
     def _by_words(self) -> Bm25Index:
         with self._building:
@@ -274,15 +285,16 @@ class KnowledgeLibrary:
             return self._vectors
 
     def _indexed_in_memory(self) -> PassageIndex:
-        index, forget = PassageIndex.in_memory(*self._embedding)
-        weakref.finalize(self, forget).atexit = False
-        for entry in self.entries.values():
-            index.put(entry, [p for p in self.passages.values() if p.doc_id == entry.id])
-        index.flush()
+        of: dict[str, list[Passage]] = {key: [] for key in self.entries}
+        for passage in self.passages.values():
+            of[passage.doc_id].append(passage)
+        documents = ((entry, of[key]) for key, entry in self.entries.items())
+        index, leave = in_memory(documents, *self._embedding())
+        weakref.finalize(self, leave).atexit = False
         return index
 
     def _opened(self) -> PassageIndex:
         database = self._published.database if self._published else self.folder
-        index, client = open_to_read(place_of(self.manifest, database), self._embedding)
+        index, client = open_to_read(place_of(self.manifest, database))
         weakref.finalize(self, client.close).atexit = False
         return index

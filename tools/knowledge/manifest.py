@@ -1,6 +1,7 @@
 """What a library's folder says of it: `library.json` of the whole, `documents.jsonl` of each document."""
 
 import os
+import tempfile
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +16,7 @@ from tools.safety.errors import InputError
 LIBRARY = "library.json"
 DOCUMENTS = "documents.jsonl"
 SOURCES = "sources"
+DRAFT_PREFIX = ".draft-"
 MAX_MANIFEST_BYTES = 200_000_000
 
 Retrieval = Literal["lexical", "dense", "hybrid"]
@@ -117,13 +119,17 @@ def mend_tail(folder: Path) -> None:
 
 
 def replace(path: Path, text: str) -> None:
-    """Writes a file so that readers see the old one or the whole new one."""
-    draft = path.with_name(f".{path.name}.draft")
-    with draft.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    """Writes a file whole or not at all; a link of that name is replaced, not followed."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=DRAFT_PREFIX)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+            os.fchmod(descriptor, 0o644)
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 def source_path(folder: Path, entry: Entry) -> Path:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from tools.knowledge.chroma import open_client
 from tools.knowledge.embeddings import embedding_id, open_embeddings
-from tools.knowledge.index import PassageIndex, Stamp
+from tools.knowledge.index import IndexWriter, PassageIndex, Stamp
 from tools.knowledge.manifest import Manifest
 from tools.knowledge.probe import Place, probe
 from tools.safety.errors import InputError
@@ -40,36 +40,39 @@ def place_of(manifest: Manifest, database: Path) -> Place:
     """Where a library's index is: in a folder, unless its manifest names a server.
 
     Raises:
-        InputError: a server on another machine without https: queries name a patient's diseases.
+        InputError: no address of a server, or one on another machine without https: queries name a patient's
+            diseases.
     """
     if manifest.server is None:
         return Place(str(database), manifest.collection)
-    url = urlsplit(manifest.server)
+    try:
+        url = urlsplit(manifest.server)
+        named = bool(url.hostname) and url.port != 0
+    except ValueError:
+        named = False
+    if not named:
+        raise InputError(
+            "library.json, server", "not an address; give http(s)://host:port of a Chroma server"
+        )
     if url.scheme != "https" and not _is_loopback(url.hostname or ""):
         raise InputError("library.json, server", "must be https, for queries name a patient's diseases")
     return Place(manifest.server, manifest.collection)
 
 
-def open_to_read(place: Place, embedding: Embedding) -> tuple[PassageIndex, "Client"]:
+def open_to_read(place: Place) -> tuple[PassageIndex, "Client"]:
     """An index that exists, after another process could open it; and its client.
 
     Raises:
-        InputError: it is damaged, locked, of another version, silent, or of another embedding.
+        InputError: it is damaged, locked, of another version, or silent.
     """
-    found = probe(place)
-    embedding.stamp.require(found.stamp)
+    probe(place)
     client = open_client(place.where)
-    return PassageIndex(client, place.collection, embedding.model, embedding.stamp), client
+    return PassageIndex(client, place.collection), client
 
 
 @contextmanager
-def opened_to_write(place: Place, embedding: Embedding, anew: bool) -> Iterator[PassageIndex]:
+def opened_to_write(place: Place, embedding: Embedding) -> Iterator[IndexWriter]:
     """An index to be changed, made if it is missing; closed at the end.
-
-    Args:
-        place: where it is.
-        embedding: of its passages.
-        anew: whether what it holds is thrown away first.
 
     Raises:
         InputError: it is of another embedding, or its server cannot be used.
@@ -78,11 +81,25 @@ def opened_to_write(place: Place, embedding: Embedding, anew: bool) -> Iterator[
         probe(place._replace(collection=""))
     client = open_client(place.where)
     try:
-        if anew and place.collection in {found.name for found in client.list_collections()}:
-            client.delete_collection(place.collection)
-        yield PassageIndex(client, place.collection, embedding.model, embedding.stamp)
+        yield IndexWriter(client, place.collection, embedding.model, embedding.stamp)
     finally:
         client.close()
+
+
+def forget(place: Place) -> None:
+    """Takes a collection off a server, where it is there; what is in a folder goes with the folder.
+
+    Raises:
+        InputError: the server does not answer.
+    """
+    if place.is_server:
+        probe(place._replace(collection=""))
+        client = open_client(place.where)
+        try:
+            if place.collection in {found.name for found in client.list_collections()}:
+                client.delete_collection(place.collection)
+        finally:
+            client.close()
 
 
 def _is_loopback(host: str) -> bool:

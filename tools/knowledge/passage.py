@@ -53,6 +53,7 @@ class Entry(BaseModel):
         revision: the publisher's mark of the revision.
         codes: dotless codes or code prefixes of the disease it is about.
         aliases: lower-case ways the disease is written in text.
+        trusted: whether who added it vouches for its title, codes and aliases: they may stand in prompts.
         added_by: who added it.
         added_at: when, UTC.
         expires: the last day on which it is retrieved.
@@ -73,11 +74,12 @@ class Entry(BaseModel):
     revision: str | None = None
     codes: tuple[CodePrefix, ...] = ()
     aliases: tuple[Alias, ...] = ()
-    added_by: str
+    trusted: bool = False
+    added_by: Name
     added_at: datetime
     expires: date | None = None
     retired_at: datetime | None = None
-    retired_because: str = ""
+    retired_because: str = Field(default="", max_length=500)
 
     def is_active(self, today: date) -> bool:
         """Whether its passages are retrieved on a day."""

@@ -1,6 +1,5 @@
 """Whether an index can be opened, tried in another process: a damaged one can kill or stop its reader."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -29,19 +28,20 @@ class Place(NamedTuple):
         return self.where.startswith(("http://", "https://"))
 
 
-class Probed(NamedTuple):
-    """What an index says of itself: number of passages, and the stamp of the embedding they came from."""
-
-    n_passages: int
-    stamp: dict[str, str | int]
+_sound: set[tuple[Place, tuple[tuple[str, int], ...]]] = set()
 
 
-def probe(place: Place, time_limit_s: float = TIME_LIMIT_S) -> Probed:
+def probe(place: Place, time_limit_s: float = TIME_LIMIT_S) -> None:
     """Opens an index in another process, counts it and asks it for a passage.
+
+    One in a folder that this process found sound, or wrote, is not opened again while its files keep their
+    sizes.
 
     Raises:
         InputError: it is damaged, locked, of another version, or does not answer in time.
     """
+    if not place.is_server and _fingerprint(place) in _sound:
+        return
     what = "index server" if place.is_server else "index"
     command = [sys.executable, "-m", "tools.knowledge.probe", *place]
     try:
@@ -53,9 +53,21 @@ def probe(place: Place, time_limit_s: float = TIME_LIMIT_S) -> Probed:
             raise InputError(what, f"no answer within {time_limit_s:g} s; see whether it is well") from None
         rule = f"no answer within {time_limit_s:g} s: another program holds it, or it is damaged; {_ADVICE}"
         raise InputError(what, rule) from None
-    if run.returncode == 0:
-        return Probed(**json.loads(run.stdout.rsplit("\n", 2)[-2]))
-    raise InputError(what, f"{_reason(run.returncode, run.stderr)}; {_remedy(place)}")
+    if run.returncode:
+        raise InputError(what, f"{_reason(run.returncode, run.stderr)}; {_remedy(place)}")
+    take_as_sound(place)
+
+
+def take_as_sound(place: Place) -> None:
+    """Remembers that an index in a folder is sound as it is now."""
+    if not place.is_server:
+        _sound.add(_fingerprint(place))
+
+
+def _fingerprint(place: Place) -> tuple[Place, tuple[tuple[str, int], ...]]:
+    """An index by the sizes of its files; Chroma touches their times whenever it opens them."""
+    files = sorted(path for path in Path(place.where).rglob("*") if path.is_file())
+    return place, tuple((path.name, path.stat().st_size) for path in files)
 
 
 def _remedy(place: Place) -> str:
@@ -74,15 +86,11 @@ def _main(where: str, collection: str) -> None:
 
     client = open_client(where)
     if not collection:
-        sys.stdout.write(json.dumps({"n_passages": 0, "stamp": {}}) + "\n")
         return
     found = client.get_collection(collection, embedding_function=None)
-    n_passages = found.count()
-    stamp = dict(found.metadata or {})
-    if n_passages:
-        vector: list[Sequence[float]] = [[1.0] * int(stamp["dimension"])]
+    if found.count():
+        vector: list[Sequence[float]] = [[1.0] * int((found.metadata or {})["dimension"])]
         found.query(query_embeddings=vector, n_results=1, include=["distances"])
-    sys.stdout.write(json.dumps({"n_passages": n_passages, "stamp": stamp}) + "\n")
 
 
 if __name__ == "__main__":

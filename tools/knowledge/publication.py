@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from tools.knowledge.manifest import DOCUMENTS, read_states, replace
 from tools.knowledge.passage import Entry
-from tools.knowledge.probe import Place, probe
+from tools.knowledge.probe import Place, probe, take_as_sound
 from tools.safety.errors import InputError
 
 INDEX = "index"
@@ -62,18 +62,23 @@ def published(library: Path) -> Published | None:
     return Published(folder, read_states(folder))
 
 
-def draft(library: Path, collection: str) -> Path:
+def draft(library: Path, collection: str, anew: bool = False) -> Path:
     """The database of the next index: that of a killed writer if it is sound, else a copy of the last.
 
     Only for who holds the library's lock.
+
+    Args:
+        library: its folder.
+        collection: the name of the collection in the database.
+        anew: start from nothing; the published index may be damaged then.
 
     Raises:
         InputError: the published index is damaged.
     """
     folder = library / INDEX / _DRAFT
-    if folder.exists() and not _is_sound(folder / _CHROMA, collection):
+    if folder.exists() and (anew or not _is_sound(folder / _CHROMA, collection)):
         shutil.rmtree(folder)
-    last = published(library)
+    last = None if anew else published(library)
     if not folder.exists() and last is not None and last.database.is_dir():
         probe(Place(str(last.database), collection))
         half = folder.with_name(".copy")
@@ -84,7 +89,7 @@ def draft(library: Path, collection: str) -> Path:
     return folder / _CHROMA
 
 
-def publish(library: Path, entries: Iterable[Entry]) -> None:
+def publish(library: Path, entries: Iterable[Entry], collection: str) -> None:
     """Makes the draft the index that readers use from now on. Only for who holds the library's lock."""
     index = library / INDEX
     folder = index / _DRAFT
@@ -95,16 +100,10 @@ def publish(library: Path, entries: Iterable[Entry]) -> None:
     numbers = sorted(int(path.name) for path in index.iterdir() if path.name.isdecimal())
     name = str(numbers[-1] + 1 if numbers else 1)
     folder.replace(index / name)
+    take_as_sound(Place(str(index / name / _CHROMA), collection))
     replace(index / _CURRENT, f"{name}\n")
     for number in numbers[:-1]:
         shutil.rmtree(index / str(number), ignore_errors=True)
-
-
-def discard(library: Path) -> None:
-    """Forgets a draft and the published index, so that the next starts from nothing."""
-    index = library / INDEX
-    (index / _CURRENT).unlink(missing_ok=True)
-    shutil.rmtree(index / _DRAFT, ignore_errors=True)
 
 
 def _refuse_later(written_with: Path) -> None:

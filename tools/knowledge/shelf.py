@@ -94,14 +94,13 @@ class Shelf:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Lower-case titles and aliases of every document that is about a disease, sorted."""
-        entries = (entry for library in self.libraries for entry in library.entries.values() if entry.codes)
+        """Lower-case titles and aliases of every trusted document, sorted."""
+        entries = (entry for library in self.libraries for entry in library.entries.values() if entry.trusted)
         return tuple(sorted({name.lower() for entry in entries for name in (entry.title, *entry.aliases)}))
 
-    @property
-    def notices(self) -> tuple[str, ...]:
-        """What users of these libraries should know of their state."""
-        return tuple(notice for library in self.libraries for notice in library.notices)
+    def notices(self, retrieval: Retrieval | None = None) -> tuple[str, ...]:
+        """What users of these libraries should know; see `KnowledgeLibrary.notices`."""
+        return tuple(notice for library in self.libraries for notice in library.notices(retrieval))
 
     @property
     def described(self) -> list[dict[str, Any]]:

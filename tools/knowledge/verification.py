@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tools.knowledge.library import KnowledgeLibrary
-from tools.knowledge.manifest import SOURCES, latest, read_states
+from tools.knowledge.manifest import SOURCES, latest, read_states, sound_source
 from tools.knowledge.passage import Entry
 from tools.knowledge.reading import read_passages
 from tools.safety.errors import InputError
@@ -36,8 +36,9 @@ def verify(library: Path, today: date) -> Verified:
     """
     opened = KnowledgeLibrary(library, today)
     states = read_states(opened.folder)
-    problems = [*_of_documents(opened, latest(states)), *_strays(opened.folder, states)]
-    problems += [Problem("index", notice) for notice in opened.notices]
+    problems = [*_of_documents(opened, latest(states)), *_of_revisions(opened.folder, states)]
+    problems += _strays(opened.folder, states)
+    problems += [Problem("index", notice) for notice in opened.notices("lexical")]
     return Verified(len(opened.entries), len(opened.passages), opened.version, tuple(problems))
 
 
@@ -55,8 +56,21 @@ def _of_documents(opened: KnowledgeLibrary, entries: dict[str, Entry]) -> Iterat
             yield Problem(f"document '{entry.id}'", rule)
 
 
+def _of_revisions(folder: Path, states: tuple[Entry, ...]) -> Iterator[Problem]:
+    """Sources of earlier revisions: what was cited of them must stay to be seen."""
+    current = {entry.file for entry in latest(states).values()}
+    for state in {state.file: state for state in states if state.file not in current}.values():
+        try:
+            sound_source(folder, state)
+        except InputError as error:
+            yield Problem(f"an earlier revision of {error.field}", error.rule)
+
+
 def _strays(folder: Path, states: tuple[Entry, ...]) -> Iterator[Problem]:
     known = {state.file for state in states}
+    if not (folder / SOURCES).is_dir():
+        yield Problem(SOURCES, "the folder is missing")
+        return
     for path in sorted((folder / SOURCES).iterdir()):
         if path.name not in known:
             yield Problem(

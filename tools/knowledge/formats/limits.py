@@ -102,7 +102,8 @@ def copy_source(path: Path, target: Path, name: str) -> str:
     digest, size = sha256(), 0
     with open_source(path, name, most_bytes) as file:
         try:
-            with target.open("wb") as copy:
+            target.unlink(missing_ok=True)
+            with target.open("xb") as copy:
                 while size <= most_bytes and (block := file.read(_BLOCK)):
                     size += len(block)
                     digest.update(block)

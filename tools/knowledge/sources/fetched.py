@@ -40,7 +40,7 @@ def compose(front: FrontMatter, blocks: Iterable[Block], publisher: str, number:
         front: what is known of it; its title is set.
         blocks: paragraphs and headings; headings without text below them are left out.
         publisher: what the file's name begins with.
-        number: the publisher's number of the document, for a title without Latin letters.
+        number: the publisher's number of the document; titles without Latin letters may look alike.
 
     Returns:
         A file whose words, read as Markdown, are those of the blocks.
@@ -50,7 +50,8 @@ def compose(front: FrontMatter, blocks: Iterable[Block], publisher: str, number:
     lines = (
         f"{'#' * block.level} {block.text}".lstrip() for block in _escaped(_without_bare_headings(blocks))
     )
-    stem = f"{slug(publisher)}-{slug(front.title or '') or slug(number)}"[:MAX_STEM_CHARACTERS].strip("-")
+    named = f"{slug(publisher)}-{slug(front.title or '')}"[:MAX_STEM_CHARACTERS].strip("-")
+    stem = f"{named}-{slug(number)}".strip("-")
     return Fetched(front.title or "", f"---\n{head}---\n\n" + "\n\n".join(lines) + "\n", stem, front)
 
 
