@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from agents.cases import CaseDisease
 from agents.settings import Settings
 from tools.catalogue import select_candidates
+from tools.knowledge.shelf import Shelf
 from tools.records.faults import counted
 from tools.records.history import Place, read_history
 from tools.resources import open_dataset, open_shelf
@@ -118,9 +119,14 @@ def _codes(visits: list[list[str]]) -> list[str]:
     return list(dict.fromkeys(key for visit in reversed(visits) for key in visit))
 
 
+def _names(libraries: Iterable[Shelf], code: str, system: str) -> list[str]:
+    """What a disease is called in text: by the run's libraries, then by the one that ships with us."""
+    return list(dict.fromkeys(name for shelf in libraries for name in shelf.aliases(code, system)))
+
+
 def _diseases(keys: Iterable[str], role: str, settings: Settings) -> dict[str, dict[str, Any]]:
     vocabulary = open_dataset(settings.store).vocabulary
-    shelf = None if settings.without_knowledge else open_shelf(settings.libraries)
+    libraries = [] if settings.without_knowledge else [open_shelf(settings.libraries), open_shelf()]
     diseases = {}
     for key in keys:
         concept = vocabulary.concept(key)
@@ -130,6 +136,6 @@ def _diseases(keys: Iterable[str], role: str, settings: Settings) -> dict[str, d
             "system": concept.system,
             "display": concept.display,
             "role": role,
-            "aliases": list(shelf.aliases(concept.code, concept.system)) if shelf else [],
+            "aliases": _names(libraries, concept.code, concept.system),
         }
     return diseases

@@ -46,6 +46,8 @@ class Kept(NamedTuple):
 def predict(asked: Asked, comment: str, settings: dict[str, Any], kept: Kept, as_json: bool) -> None:
     """Predicts, prints, and writes report and result; a refusal ends with exit code 2."""
     refuse_open_tracing()
+    if kept.report is not None and not kept.report.parent.is_dir():
+        raise InputError("report", "its folder does not exist; make it first")
     visits, notices = _visits(asked)
     _finish(_predicted(visits, comment, settings, notices), kept, as_json)
 
@@ -135,10 +137,10 @@ def _predicted(
 def _finish(result: "DiagnosisResult", kept: Kept, as_json: bool) -> None:
     from app import predicting, results
 
-    if kept.report is not None:
-        predicting.write_report(result, kept.report)
     if kept.results is not None:
         results.store(result, kept.results)
+    if kept.report is not None:
+        predicting.write_report(result, kept.report)
     if as_json:
         console.print_json(result.model_dump(mode="json"))
     else:

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from tests.knowledge.samples import curated, said
 from tools.resources import DEMO_RECORDS
 
 
@@ -89,6 +90,13 @@ def test_records_that_are_not_there_are_said_to_be_missing(iikea, tmp_path):
     ended = iikea("records", "check", tmp_path / "nothing", "--json")
     assert ended.code == 2
     assert ended.json["error"]["kind"] == "InputError"
+
+
+def test_doctor_says_by_what_a_named_library_is_searched(iikea, tmp_path):
+    curated(tmp_path / "ours", gout=said("Gout hurts."))
+    findings = iikea("doctor", "--library", tmp_path / "ours", "--json").json
+    (found,) = [finding["found"] for finding in findings if finding["what"] == "knowledge library"]
+    assert found == "ours, 1 passages, searched by words (BM25)"
 
 
 def test_doctor_finds_the_demo_ready_and_names_what_mends_the_rest(iikea, monkeypatch):

@@ -88,6 +88,7 @@ def test_what_is_wrong_is_said_with_exit_code_2(iikea, tmp_path, arguments):
     ended = iikea("knowledge", *arguments, "--library", tmp_path / "a", "--json")
     assert ended.code == 2
     assert not (tmp_path / "a" / "documents.jsonl").exists()
+    assert arguments[0] == "note" or not (tmp_path / "a").exists()
 
 
 @pytest.mark.parametrize("arguments", [("search", "gout"), ("list",), ("show", "gout"), ("verify",)])
@@ -168,7 +169,7 @@ def test_retiring_lists_the_results_that_cited_the_document(iikea, tmp_path):
         aliases='["high pressure"]',
     )
     given = write(tmp_path / "given", heart=heart, gout=said("Gout hurts."), pressure=pressure)
-    assert iikea("knowledge", "add", given, "--library", library).code == 0
+    assert iikea("knowledge", "add", given, "--library", library, "--trusted").code == 0
     asked = ("predict", "--history", "401.9 272.4; 585.9", "--library", library, "--resamples", 0)
     predicted = iikea(*asked, "--results", results, "--json").json
     cited = {finding["passage"] for finding in predicted["knowledge"]["findings"]}
@@ -185,6 +186,54 @@ def test_retiring_lists_the_results_that_cited_the_document(iikea, tmp_path):
     assert other["cited_by"] == []
     shown = iikea("knowledge", "show", next(iter(cited)), "--library", library, "--json").json
     assert shown["standing"] == "retired"
+
+
+def test_results_that_cited_a_document_of_the_same_name_elsewhere_are_not_listed(iikea, tmp_path):
+    results, library = tmp_path / "results", tmp_path / "a"
+    given = write(tmp_path / "given", gout=said("Gout is painful."))
+    (given / "gout.md").rename(given / "essential-hypertension.md")
+    assert iikea("knowledge", "add", given, "--library", library).code == 0
+    asked = (
+        "predict",
+        "--history",
+        "401.9 250.00; 428.0 585.9",
+        "--resamples",
+        0,
+        "--results",
+        results,
+        "--json",
+    )
+    cited = {finding["passage"].partition("#")[0] for finding in iikea(*asked).json["knowledge"]["findings"]}
+    assert "essential-hypertension" in cited
+    told = (
+        "essential-hypertension",
+        "--library",
+        library,
+        "--because",
+        "wrong",
+        "--results",
+        results,
+        "--json",
+    )
+    assert iikea("knowledge", "retire", *told).json["cited_by"] == []
+
+
+def test_k3_a_page_of_an_own_pdf_is_cited_and_shown(iikea, tmp_path):
+    library = tmp_path / "a"
+    pages = ["A title page.", "Congestive heart failure is caused by hypertension and diabetes."]
+    (tmp_path / "heart.pdf").write_bytes(makers.pdf(pages))
+    added = iikea("knowledge", "add", tmp_path / "heart.pdf", "--library", library, "--about", "428")
+    assert added.code == 0
+    asked = ("predict", "--history", "401.9 250.00; 585.9", "--resamples", 0, "--library", library, "--json")
+    result = iikea(*asked).json
+    evidence = {key for one in (*result["predictions"], *result["graph"]["edges"]) for key in one["evidence"]}
+    assert evidence
+    for key in evidence:
+        shown = iikea("knowledge", "show", key, "--library", library, "--json").json
+        assert (shown["page"], shown["doc_id"]) == (2, "heart")
+        assert shown["text"] == pages[1]
+    quotes = {finding["quote"] for finding in result["knowledge"]["findings"]}
+    assert quotes == {pages[1]}
 
 
 def test_k3_every_evidence_id_of_a_prediction_is_shown_word_for_word(iikea):

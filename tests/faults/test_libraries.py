@@ -11,14 +11,17 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from graph.diagnosis import graph
 from tests.knowledge.samples import ROOT, curated, said, unindexed
 from tools import resources
+from tools.knowledge.chroma import open_client
 from tools.knowledge.curation import curate
 from tools.knowledge.library import KnowledgeLibrary
+from tools.knowledge.manifest import read_states
 from tools.knowledge.probe import Place, probe
 from tools.safety.errors import InputError
 
@@ -174,34 +177,72 @@ def test_d9_two_patients_at_once_on_one_library(library: Path) -> None:
     assert together == alone * 2
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+class Served(NamedTuple):
+    """A Chroma server and its process."""
+
+    url: str
+    process: "subprocess.Popen[bytes]"
+
+    def collections(self) -> list[str]:
+        client = open_client(self.url)
+        try:
+            return [collection.name for collection in client.list_collections()]
+        finally:
+            client.close()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Served]:
     with socket.socket() as probe_socket:
         probe_socket.bind(("127.0.0.1", 0))
         port = probe_socket.getsockname()[1]
     program = str(Path(sys.executable).with_name("chroma"))
-    folder = str(tmp_path_factory.mktemp("server"))
-    command = [program, "run", "--path", folder, "--host", "127.0.0.1", "--port", str(port)]
-    served = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
+    command = [program, "run", "--path", str(tmp_path / "server"), "--host", "127.0.0.1", "--port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for _ in range(100):
             with socket.socket() as attempt:
                 if attempt.connect_ex(("127.0.0.1", port)) == 0:
                     break
             time.sleep(0.1)
-        yield url
+        yield Served(f"http://127.0.0.1:{port}", process)
     finally:
-        served.terminate()
-        served.wait(10)
+        process.terminate()
+        process.wait(10)
+
+
+def test_an_index_that_moves_leaves_nothing_behind_on_a_server(library: Path, server: Served) -> None:
+    for collection in ("iikea-one", "iikea-two"):
+        with curate(library) as curator:
+            curator.rebuild(server=server.url, collection=collection)
+        assert server.collections() == [collection]
+    with curate(library) as curator:
+        curator.rebuild(server=None, collection="passages")
+    assert server.collections() == []
+    assert len(KnowledgeLibrary(library).passages) == 8
+
+
+def test_a_server_that_dies_while_it_is_used_is_a_typed_error(library: Path, server: Served) -> None:
+    with curate(library) as curator:
+        curator.rebuild(server=server.url, collection="iikea-tested")
+    opened = KnowledgeLibrary(library)
+    assert opened.search("disease number 3", 1, "dense")
+    server.process.kill()
+    server.process.wait(10)
+    with pytest.raises(InputError, match="index"):
+        opened.search("disease number 3", 1, "dense")
+    with curate(library) as curator, pytest.raises(InputError, match="index"):
+        curator.retire("d3", "wrong")
+        curator.publish()
+    assert "d3" in [entry.id for entry in read_states(library) if entry.retired_at]
 
 
 def test_an_index_on_a_server_is_the_same_index(
-    library: Path, sound: Path, server: str, tmp_path: Path
+    library: Path, sound: Path, server: Served, tmp_path: Path
 ) -> None:
     sound = Path(shutil.copytree(sound, tmp_path / "sound"))
     with curate(library) as curator:
-        curator.rebuild(server=server, collection="iikea-tested")
+        curator.rebuild(server=server.url, collection="iikea-tested")
     curated(library, more=said("One more disease.", "More"))
     curated(sound, more=said("One more disease.", "More"))
     here, there = KnowledgeLibrary(sound), KnowledgeLibrary(library)

@@ -256,6 +256,18 @@ def test_the_retrieval_in_force_is_said(tmp_path: Path) -> None:
     assert words.described_as("hybrid") == both.described
 
 
+def test_a_library_searched_by_words_never_opens_its_embedding(tmp_path: Path) -> None:
+    curated(tmp_path / "a", doc=said("Gout hurts."))
+    manifest = tmp_path / "a" / "library.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"embedding": "openai:some-model"}))
+    library = KnowledgeLibrary(tmp_path / "a")
+    assert library.search("gout")[0].passage.text == "Gout hurts."
+    assert library.notices() == ()
+    assert "sent to the embedding service" in library.notices("dense")[0]
+    with pytest.raises(InputError, match="OPENAI_API_KEY"):
+        library.search("gout", 1, "dense")
+
+
 def test_nothing_is_written_or_sent_and_importing_loads_no_index(tmp_path: Path) -> None:
     code = f"""
 import json, sys

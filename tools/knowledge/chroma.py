@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from chromadb.config import Settings
 
 
+TIMEOUT_S = 60.0
+
+
 def open_client(where: str) -> "Client":
     """A client of the database in a folder or of a server at `http(s)://host[:port]`; close it after use."""
     import chromadb
@@ -20,7 +23,10 @@ def open_client(where: str) -> "Client":
     port = url.port or (443 if secure else 8000)
     host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname or ""
     settings = _settings("fastapi.FastAPI", False)
-    return cast("Client", chromadb.HttpClient(host, port, secure, settings=settings))
+    client = cast("Client", chromadb.HttpClient(host, port, secure, settings=settings))
+    # Chroma's own client waits for ever.
+    client._server._session.timeout = TIMEOUT_S  # type: ignore[attr-defined]
+    return client
 
 
 @lru_cache(maxsize=1)

@@ -134,5 +134,5 @@ class Extract(BaseModel):
 
 
 def text_hash(text: str) -> str:
-    """The six hexadecimal digits that a passage's id ends with."""
-    return sha256(text.encode()).hexdigest()[:6]
+    """The hexadecimal digits that a passage's id ends with."""
+    return sha256(text.encode()).hexdigest()[:16]

@@ -52,7 +52,11 @@ class Shelf:
         self.libraries = tuple(libraries)
 
     def search(self, query: str, k: int = 5, retrieval: Retrieval | None = None) -> tuple[ShelfHit, ...]:
-        """The k best passages of all libraries; see `KnowledgeLibrary.search`."""
+        """The k best passages of all libraries; see `KnowledgeLibrary.search`.
+
+        Raises:
+            InputError: see there; or two libraries hold other words under one id.
+        """
         found = [(library, library.search(query, k, retrieval)) for library in self.libraries]
         ranked = [
             (rank, trust, library, hit)
@@ -61,7 +65,12 @@ class Shelf:
         ]
         unique: dict[str, ShelfHit] = {}
         for _, trust, library, hit in sorted(ranked, key=lambda found: found[:2]):
-            if hit.passage.id not in unique or trust < unique[hit.passage.id].trust:
+            there = unique.setdefault(hit.passage.id, _on_shelf(hit, library, trust))
+            if there.passage.text != hit.passage.text:
+                raise InputError(
+                    "libraries", "two hold other words under one id; retire one of the documents"
+                )
+            if trust < there.trust:
                 unique[hit.passage.id] = _on_shelf(hit, library, trust)
         return tuple(unique.values())[:k]
 

@@ -16,21 +16,24 @@ _ZIP = b"PK\x03\x04"
 _OLE = b"\xd0\xcf\x11\xe0"
 _BINARY = {
     _PDF: "a PDF",
-    b"PK": "a zip archive",
+    _ZIP: "a zip archive",
+    b"PK\x05\x06": "a zip archive",
+    b"PK\x07\x08": "a zip archive",
     _OLE: "an old or encrypted Office document",
     b"{\\rtf": "rich text (RTF)",
     b"\x1f\x8b": "a compressed file",
-    b"BZh": "a compressed file",
     b"\xfd7zXZ": "a compressed file",
     b"\x28\xb5\x2f\xfd": "a compressed file",
     b"7z\xbc\xaf": "an archive",
-    b"Rar!": "an archive",
+    b"Rar!\x1a\x07": "an archive",
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
-    b"GIF8": "a picture",
+    b"GIF87a": "a picture",
+    b"GIF89a": "a picture",
     b"\x7fELF": "a program",
-    b"SQLite format 3": "a database",
+    b"SQLite format 3\0": "a database",
 }
+_BZIP = re.compile(rb"BZh[1-9]1AY&SY")
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 _HTML = re.compile(
     rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.S | re.I
@@ -83,6 +86,8 @@ def check_content(media: Media, head: bytes, name: str) -> None:
 
 def _check_text(media: Media, head: bytes, name: str) -> None:
     found = next((what for mark, what in _BINARY.items() if head.startswith(mark)), None)
+    if _BZIP.match(head):
+        found = "a compressed file"
     if found is None and b"\0" in head and not head.startswith(_WIDE):
         found = "no text: it holds NUL, a control character"
     if found is not None:

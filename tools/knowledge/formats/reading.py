@@ -28,7 +28,8 @@ def read_source(
 
     Args:
         path: of a regular file; links are not followed.
-        name: its file name, whose ending says what kind of document it is; messages call it so.
+        name: its file name, whose ending says what kind of document it is; messages call it so, but for a
+            note, which is called that.
         media: its kind where the name does not say: a note is a text file of one line.
         progress: told of each page read, and of the number of pages.
 
@@ -39,6 +40,8 @@ def read_source(
         InputError: not a regular file, not of its kind, above a limit, without text, or not to be parsed.
     """
     kind = media_of(name, media)
+    if kind == "note":
+        name = "note"
     with open_source(path, name, max_bytes(kind)) as file:
         check_content(kind, os.pread(file.fileno(), HEAD_BYTES, 0), name)
         if kind in READ_HERE and os.fstat(file.fileno()).st_size <= MAX_BYTES_HERE:

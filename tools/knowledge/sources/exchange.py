@@ -63,7 +63,7 @@ class Answer(NamedTuple):
     Attributes:
         status: 200, or one of `BUSY`.
         body: unpacked; empty from a busy server.
-        retry_after_s: when to come back, seconds, if the server says so.
+        retry_after_s: when to come back, seconds, if a busy server says so.
     """
 
     status: int
@@ -134,11 +134,10 @@ async def _asked(request: Request, address: Address, client: "httpx.AsyncClient"
 
 
 async def _answer(request: Request, response: "httpx.Response") -> Answer:
-    retry_after_s = _seconds(response.headers.get("Retry-After", ""))
     if response.status_code in BUSY:
-        return Answer(response.status_code, b"", retry_after_s)
+        return Answer(response.status_code, b"", _seconds(response.headers.get("Retry-After", "")))
     _check_head(request, response)
-    return Answer(OK, await _body(request, response), retry_after_s)
+    return Answer(OK, await _body(request, response), None)
 
 
 def _check_head(request: Request, response: "httpx.Response") -> None:
@@ -186,10 +185,10 @@ def _seconds(retry_after: str) -> float | None:
     if re.fullmatch(r"[0-9]{1,9}", retry_after):
         return float(retry_after)
     try:
-        moment = parsedate_to_datetime(retry_after)
-    except ValueError:
+        moment = parsedate_to_datetime(retry_after).astimezone(UTC)
+    except (ValueError, OverflowError, TypeError):
         return None
-    return max(0.0, (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds())
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 def _trusted(request: Request, trust: ssl.SSLContext | None) -> ssl.SSLContext | None:
