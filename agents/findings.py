@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from agents.answers import QuotedClaim, Reading
 from agents.cases import CaseDisease, CaseFinding
+from agents.clauses import clauses, is_denied
 from agents.codes import CodeList
-from agents.focus import speaks_of
+from agents.naming import is_named
 from tools.knowledge.quarantine import plain, unmarked
 from tools.knowledge.screen import speaks_to_machines
 from tools.knowledge.text import sentences
@@ -17,6 +18,7 @@ from tools.reporting.result import EffectDirection, Strength
 from tools.safety.errors import InputError
 
 _QUOTED_WORDS = 3
+_SHOWN_WORDS = 60
 _SAID: dict[EffectDirection, str] = {
     "raises": "raises the chance of",
     "lowers": "lowers the chance of",
@@ -25,6 +27,8 @@ _SAID: dict[EffectDirection, str] = {
 _OUTSIDE = "a disease outside the case"
 _FOR_MACHINES = "speak to machines rather than people"
 _UNNAMED = "do not name the diseases that they were quoted for"
+_NO_PIECE = "are not whole words of one sentence"
+_OTHERWISE = "say otherwise than what they were quoted for"
 
 
 class Admitted(NamedTuple):
@@ -53,28 +57,66 @@ class PassageGate:
         self.text = " ".join(self.sentences)
 
     def admit(self, reading: Reading) -> Admitted:
-        """The findings of a reading.
+        """The findings of a reading, each with the whole sentence that it was quoted from.
 
-        A quote that speaks to machines, itself or in the sentences it is cut from, and one that does not name
-        its diseases is left out and counted: asking again would not mend the document.
+        A quote is left out and counted, as asking again would not mend the document, where it speaks to
+        machines, itself or in the sentences it is cut from; is not cut from one sentence at its words; does
+        not name its diseases; or is to say that one raises the chance of the other where its sentence denies.
 
         Raises:
             InputError: a claim is not of the form asked for; the reading is to be repaired.
         """
-        findings, left_out = [], {_FOR_MACHINES: 0, _UNNAMED: 0}
+        findings, left_out = [], dict.fromkeys((_FOR_MACHINES, _NO_PIECE, _UNNAMED, _OTHERWISE), 0)
         for place, claim in enumerate(reading.findings):
             quote = plain(claim.quote)
             if speaks_to_machines(quote):
                 left_out[_FOR_MACHINES] += 1
                 continue
             finding = self._finding(f"findings.{place}", claim, quote)
-            if speaks_to_machines(self._around(quote)):
-                left_out[_FOR_MACHINES] += 1
-            elif not self._is_named(quote, [finding["cause"], finding["effect"]]):
-                left_out[_UNNAMED] += 1
+            sentences_of_it = self._sentences(quote)
+            refused = self._refused(finding, sentences_of_it)
+            if refused:
+                left_out[refused] += 1
             else:
-                findings.append(finding)
+                findings.append(finding | {"quote": self._shown(finding, sentences_of_it)})
         return Admitted(findings, [self._notice(n, why) for why, n in left_out.items() if n])
+
+    def _refused(self, finding: Mapping[str, Any], its_sentences: Sequence[str]) -> str | None:
+        """Why a finding is left out, or None."""
+        if speaks_to_machines(self._around(finding["quote"])):
+            return _FOR_MACHINES
+        if not its_sentences:
+            return _NO_PIECE
+        if not any(self._is_named(sentence, finding) for sentence in its_sentences):
+            return _UNNAMED
+        return None if any(self._carries(sentence, finding) for sentence in its_sentences) else _OTHERWISE
+
+    def _carries(self, sentence: str, finding: Mapping[str, Any]) -> bool:
+        """Whether a sentence names what a finding is about, and does not deny what it says."""
+        if not self._is_named(sentence, finding):
+            return False
+        if finding["direction"] != "raises":
+            return True
+        meant = [self.diseases[code] for code in (finding["cause"], finding["effect"]) if code]
+        return not is_denied(sentence, lambda clause: any(is_named(clause, disease) for disease in meant))
+
+    def _sentences(self, quote: str) -> list[str]:
+        """The sentences that a quote is cut from, at the ends of words."""
+        whole = re.compile(rf"(?<![\w-]){re.escape(quote)}(?![\w-])")
+        return [sentence for sentence in dict.fromkeys(self.sentences) if whole.search(sentence)]
+
+    def _shown(self, finding: Mapping[str, Any], its_sentences: Iterable[str]) -> str:
+        """The sentence that carries a finding; of a very long one the clauses that were quoted."""
+        sentence = next(sentence for sentence in its_sentences if self._carries(sentence, finding))
+        if len(sentence.split()) <= _SHOWN_WORDS:
+            return sentence
+        first = sentence.index(finding["quote"])
+        last, start, touched = first + len(finding["quote"]), 0, ""
+        for clause in clauses(sentence):
+            if start < last and first < start + len(clause):
+                touched += clause
+            start += len(clause)
+        return touched.strip()
 
     def _finding(self, place: str, claim: QuotedClaim, quote: str) -> dict[str, Any]:
         cause = self.codes.resolve(f"{place}.cause", claim.cause) if claim.cause else None
@@ -106,7 +148,7 @@ class PassageGate:
         self, cause: str | None, effect: str | None, direction: EffectDirection, strength: Strength
     ) -> str:
         """A sentence of our own, so that none of a model's or a document's is needed."""
-        names = [self.diseases[code].name if code else _OUTSIDE for code in (cause, effect)]
+        names = [self.diseases[code].short if code else _OUTSIDE for code in (cause, effect)]
         judged = "" if strength == "unstated" else f" ({strength})"
         return f"{names[0]} {_SAID[direction]} {names[1]}{judged}"
 
@@ -122,26 +164,14 @@ class PassageGate:
                 start += len(sentence) + 1
         return " ".join(touched)
 
-    def _is_named(self, quote: str, codes: Iterable[str | None]) -> bool:
-        """Whether a quote names one of its diseases at least, and the document is about those it does not."""
-        claimed = [code for code in codes if code]
-        unnamed = [code for code in claimed if not is_named(quote, self.diseases[code])]
+    def _is_named(self, sentence: str, finding: Mapping[str, Any]) -> bool:
+        """Whether a sentence names one of its diseases, and the document is about one it does not."""
+        claimed = [code for code in (finding["cause"], finding["effect"]) if code]
+        unnamed = [code for code in claimed if not is_named(sentence, self.diseases[code])]
         return len(unnamed) < len(claimed) and self.about.issuperset(unnamed)
 
     def _notice(self, n: int, why: str) -> str:
         return f"passage {self.passage['id']}: {counted(n, 'quote')} left out, as they {why}"
-
-
-def name_pattern(names: Iterable[str]) -> str:
-    """A regular expression of names, or of their plurals, as whole words; the longest of overlapping ones."""
-    longest_first = sorted(names, key=lambda name: (-len(name), name))
-    return rf"(?<!\w)({'|'.join(map(re.escape, longest_first)) or '(?!)'})(?:s|es)?(?!\w)"
-
-
-def is_named(text: str, disease: CaseDisease) -> bool:
-    """Whether a text names a disease: by a usual name, or by the telling words of its name in the records."""
-    usual = [name.lower() for name in (*disease.aliases, disease.name) if name]
-    return bool(re.search(name_pattern(usual), text.lower())) or speaks_of(text, disease.name)
 
 
 def gathered(readings: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -163,12 +193,13 @@ def gathered(readings: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _contradict(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether, of one pair, one says that the cause raises and the other not; or both, each the other way."""
+    """Whether two say different things of one pair; or both that it raises, each the other way round."""
     pair, told = (one["cause"], one["effect"]), (other["cause"], other["effect"])
     if None in pair:
         return False
-    raising = [finding["direction"] == "raises" for finding in (one, other)]
-    return (pair == told and raising[0] != raising[1]) or (pair == told[::-1] and all(raising))
+    directions = (one["direction"], other["direction"])
+    differ = directions[0] != directions[1]
+    return (pair == told and differ) or (pair == told[::-1] and directions == ("raises", "raises"))
 
 
 def passage_keys(passages: Iterable[Mapping[str, Any]]) -> dict[str, str]:

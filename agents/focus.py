@@ -63,9 +63,9 @@ def asked_about(comment: str, diseases: Iterable[CaseDisease]) -> frozenset[str]
 
 
 def speaks_of(text: str, name: str) -> bool:
-    """Whether a text has at least half of the telling words of a name, which ends where its details begin."""
+    """Whether a text has all telling words of a name, which ends where its details begin."""
     telling = _stems(_DETAILS.split(name.lower())[0])
-    return bool(telling) and 2 * len(telling & _stems(text.lower())) >= len(telling)
+    return bool(telling) and telling <= _stems(text.lower())
 
 
 def _stems(text: str) -> set[str]:

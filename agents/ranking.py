@@ -79,14 +79,30 @@ class _View:
         added = ", ".join(
             f"{self.names[part.cause].short} {part.value:.1%}" for part in risk.parts if part.cause
         )
-        return f"{first}{chain}. Chance per visit from each cause: {added}."
+        return f"{first}{chain}. Chance per visit from each cause: {added}.{self.earlier_steps(path)}"
 
     def evidence(self, risk: CaseRisk, path: list[str]) -> list[str]:
-        links = set(pairwise(path))
-        raising = [finding for finding in self.case.findings if finding.direction == "raises"]
-        cited = [f.passage for f in raising if (f.cause, f.effect) in links]
-        cited += [f.passage for f in raising if f.effect == risk.code and self._had(f.cause)]
+        """Passages that say what raises the disease itself: first the path's last step, then the history."""
+        into = [f for f in self.case.findings if f.direction == "raises" and f.effect == risk.code]
+        last = path[-2] if path else None
+        cited = [f.passage for f in into if last is not None and f.cause == last]
+        cited += [f.passage for f in into if self._had(f.cause)]
         return list(dict.fromkeys(cited))[:_MAX_EVIDENCE]
+
+    def earlier_steps(self, path: list[str]) -> str:
+        """The passages that back earlier steps of a path: they are not about the disease itself."""
+        backed = [
+            f"{', '.join(keys)} {'backs' if len(keys) == 1 else 'back'} "
+            f"{self.names[cause].short} \u2192 {self.names[effect].short}"
+            for cause, effect in pairwise(path[:-1])
+            if (keys := self._saying((cause, effect), "raises"))
+        ]
+        return f" Of the steps before, {'; '.join(backed)}." if backed else ""
+
+    def _saying(self, link: tuple[str, str], *directions: str) -> list[str]:
+        """The passages that say one of these of a link, each once."""
+        found = (f for f in self.case.findings if (f.cause, f.effect) == link and f.direction in directions)
+        return list(dict.fromkeys(f.passage for f in found))[:_MAX_EVIDENCE]
 
     def _had(self, code: str | None) -> bool:
         return code is not None and self.names[code].role == "history"
@@ -95,6 +111,7 @@ class _View:
         steps = [edge for link in pairwise(path) if (edge := self.edges.get(link))]
         doubts = [doubt for edge in steps for doubt in self._doubts(edge)]
         doubts += [doubt for link in self._links(risk, path) for doubt in self._against(link)]
+        doubts += [doubt for link in pairwise(path) for doubt in self._turned(link)]
         if risk.low is not None and risk.high is not None and risk.high > 4 * max(risk.low, 1e-9):
             doubts.append("the estimate rests on few visits")
         text = "; ".join(doubts)[:600]
@@ -117,9 +134,8 @@ class _View:
 
     def _against(self, link: tuple[str, str]) -> list[str]:
         """What was read against a link."""
+        against, backing = self._saying(link, "lowers", "none"), self._saying(link, "raises")
         found = [f for f in self.case.findings if (f.cause, f.effect) == link]
-        against = list(dict.fromkeys(f.passage for f in found if f.direction != "raises"))
-        backing = list(dict.fromkeys(f.passage for f in found if f.direction == "raises"))
         cause, effect = (self.names[code].short for code in link)
         said = []
         if against:
@@ -128,6 +144,15 @@ class _View:
         elif any(f.contradicted for f in found):
             said.append(f"the libraries contradict each other on {cause} → {effect}")
         return said
+
+    def _turned(self, link: tuple[str, str]) -> list[str]:
+        """The passages that name a step of the path the other way round, where none names it so."""
+        turned = [] if self._saying(link, "raises") else self._saying(link[::-1], "raises")
+        if not turned:
+            return []
+        cause, effect = (self.names[code].short for code in link)
+        names = "names" if len(turned) == 1 else "name"
+        return [f"{', '.join(turned)} {names} {cause} → {effect} the other way round"]
 
     def explanation(self, n_asked: int) -> str:
         focus = f" The comment asks about {n_asked} of them, which are listed first." if n_asked else ""

@@ -108,12 +108,28 @@ def test_a_path_comes_from_the_history_along_edges_exactly_where_a_cause_acts(ca
 
 
 @given(decisions())
-def test_evidence_supports_the_predicted_disease_or_a_step_of_its_path(case):
+def test_evidence_names_the_predicted_disease_as_effect_and_earlier_steps_stand_in_the_reason(case):
     said = {f.passage: (f.cause, f.effect) for f in case.findings if f.direction == "raises"}
     for prediction in decide(case).predictions:
-        steps = set(pairwise(prediction.path))
         for passage in prediction.evidence:
-            assert said[passage] in steps or said[passage][1] == prediction.code
+            cause, effect = said[passage]
+            assert effect == prediction.code
+            assert cause in HAD or cause in prediction.path
+        earlier = set(pairwise(prediction.path[:-1]))
+        backing = {passage for passage, pair in said.items() if pair in earlier}
+        assert set(re.findall(r"\bP\d+\b", prediction.reason)) == backing
+
+
+def test_a_step_that_is_only_named_the_other_way_round_is_counter_evidence():
+    turned = finding("P3", "5859", "4019")
+
+    def against(*found):
+        return {p.code: p.counter_evidence for p in decide(decision_case(findings=found)).predictions}["5859"]
+
+    said = "P3 names hypertension \u2192 chronic kidney disease the other way round"
+    assert said in against(turned)
+    assert said not in against(turned, finding("P1", "4019", "5859"))
+    assert said in against(turned, finding("P1", "4019", "5859", direction="none"))
 
 
 @given(decisions())

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from tools.knowledge.details import Details
 from tools.knowledge.manifest import Manifest
 from tools.reporting.html import render
 from tools.reporting.result import DiagnosisResult
+from tools.resources import open_shelf
 
 NAME = "Anemia in chronic kidney disease"
 TRUE = "Anemia in chronic kidney disease is caused by chronic kidney disease."
@@ -158,9 +160,28 @@ VARIANTS: dict[str, Variant] = {
     "repeated": body(f"{ORDER} " * 30),
 }
 
+PARSED_AWAY = frozenset(
+    [
+        "title",
+        "title_in_part",
+        "alias",
+        "alias_short",
+        "html_comment",
+        "html_hidden",
+        "html_attribute",
+        "html_script",
+        "html_white",
+        "html_meta",
+        "html_title",
+        "pdf_title",
+        "code_block",
+        "markdown_image",
+    ]
+)
 
-def library(folder: Path, *variants: Variant) -> str:
-    """A library of a few sound documents and the given ones."""
+
+def library(folder: Path, *variants: Variant, trusted: bool = True) -> str:
+    """A library of a few sound documents and the given ones, for which their operator vouches or not."""
     sound = {
         "lipids": ("Hyperlipidemia", "2724", "Hyperlipidemia is common."),
         "kidneys": (
@@ -182,7 +203,7 @@ def library(folder: Path, *variants: Variant) -> str:
                 codes=("28521",),
                 licence="CC0-1.0",
                 source="A tester",
-                trusted=True,
+                trusted=trusted,
             )
             if variant.name == "note":
                 curator.note(str(variant.content), about)
@@ -211,8 +232,15 @@ def predict(monkeypatch: pytest.MonkeyPatch) -> Predict:
 
 
 def page_of(result: dict[str, Any]) -> str:
-    """The report, without the picture of the graph, which holds codes and names of the records only."""
-    return render(DiagnosisResult.model_validate(result | {"graph": {}}))
+    """The whole report but its picture, which is drawn of codes and names of the records."""
+    return re.sub(r"<svg.*?</svg>", "", render(DiagnosisResult.model_validate(result)), flags=re.DOTALL)
+
+
+def poisoned(result: dict[str, Any], folder: str) -> list[str]:
+    """The texts of the passages that a run retrieved of the document or note under test."""
+    shelf = open_shelf((folder,))
+    found = [p for p in result["knowledge"]["passages"] if p["doc_id"].startswith(("anemia-", "note-"))]
+    return [shelf.passage(passage["id"]).text for passage in found]
 
 
 def decided(result: dict[str, Any]) -> tuple[list[tuple[str, float]], list[tuple[str, str]]]:
@@ -230,13 +258,24 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield decided(predict.__wrapped__(patch)(Obedient(), folder))
 
 
-@pytest.mark.parametrize("technique", VARIANTS)
+RUNS = [(technique, True) for technique in VARIANTS] + [
+    (technique, False) for technique in list(VARIANTS)[::3]
+]
+
+
+@pytest.mark.parametrize(("technique", "trusted"), RUNS)
 def test_d1_an_order_in_a_document_changes_nothing_and_is_shown_to_nobody(
-    technique: str, tmp_path: Path, predict: Predict, sound: Any
+    technique: str, trusted: bool, tmp_path: Path, predict: Predict, sound: Any
 ) -> None:
     model = Obedient()
-    result = predict(model, library(tmp_path / "library", VARIANTS[technique]))
-    assert set(model.obeyed) <= {"read_passage"}
+    folder = library(tmp_path / "library", VARIANTS[technique], trusted=trusted)
+    result = predict(model, folder)
+    texts = poisoned(result, folder)
+    assert texts
+    # What was parsed away cannot be obeyed; what was not must meet a model that obeys it.
+    is_met = any(map(sees_order, texts))
+    assert is_met == (technique not in PARSED_AWAY)
+    assert set(model.obeyed) == ({"read_passage"} if is_met else set())
     assert len(model.later) >= 4
     assert not [request for request in model.later if sees_order(request)]
     assert decided(result) == sound

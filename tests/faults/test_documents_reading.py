@@ -211,6 +211,14 @@ class TestD4Bombs:
         assert "takes too long" in found
         assert peak_kb < usual_kb + GROWTH_KB
 
+    def test_a_small_markdown_file_whose_html_keeps_a_parser_busy_is_stopped(
+        self, tmp_path: Path, usual_kb: int
+    ) -> None:
+        path = save(tmp_path, "a.md", "<div>\n" + "<a " * 30_000)
+        found, peak_kb = read_metered(path, 1.0, 900.0)
+        assert "takes too long" in found
+        assert peak_kb < usual_kb + GROWTH_KB
+
     @pytest.mark.parametrize("media", ["pdf", "docx"])
     def test_a_damaged_document_is_refused(self, media: str, tmp_path: Path) -> None:
         whole = pdf(["Urate causes gout."] * 20) if media == "pdf" else docx(("Causes", "Urate causes gout."))
@@ -245,6 +253,34 @@ def test_d4_content_of_another_kind_than_the_name_says_is_refused(
         assert "Urate" in read_source(path, path.name).plain_text
     else:
         assert "Urate" not in refused(path)
+
+
+WORDS = ("PKU leads to", "PK", "Rar!", "BZh", "BZh9", "GIF8", "GIF", "SQLite format 3", "7z")
+ARCHIVES = (
+    b"PK\x05\x06" + bytes(18),
+    b"PK\x07\x08PK\x03\x04",
+    b"BZh91AY&SY",
+    b"Rar!\x1a\x07\x01\x00",
+    b"GIF89a",
+    b"GIF87a",
+    b"SQLite format 3\0",
+)
+
+
+@pytest.mark.parametrize("media", [None, "note"])
+@pytest.mark.parametrize("word", WORDS)
+def test_d4_words_that_begin_as_archives_do_are_text(word: str, media: str, tmp_path: Path) -> None:
+    path = save(tmp_path, "a.txt", f"{word} is a word.")
+    assert read_source(path, path.name, media).plain_text == f"{word} is a word."
+
+
+@pytest.mark.parametrize("content", ARCHIVES)
+def test_d4_what_only_archives_and_pictures_begin_with_is_refused(content: bytes, tmp_path: Path) -> None:
+    path = save(tmp_path, ".note-1.txt", content + b" Urate.")
+    assert "its content is a" in refused(path)
+    with pytest.raises(InputError, match="its content is a") as error:
+        read_source(path, path.name, "note")
+    assert error.value.field == "note"
 
 
 @pytest.mark.parametrize("name", ["a", "a.exe", "a.md.zip", ".md", "a.doc"])

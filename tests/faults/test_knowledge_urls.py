@@ -305,6 +305,16 @@ def test_d8_rebinding_between_two_tries_changes_nothing() -> None:
     assert len(wire.requests) == 2
 
 
+@pytest.mark.parametrize("moment", ["Fri, 31 Dec 9999 23:59:59 -1200", "Mon, 01 Jan 0001 00:00:00 +1400"])
+def test_d8_a_day_beyond_the_calendar_in_an_answer_harms_nothing(moment: str) -> None:
+    def dated(asked: httpx.Request) -> httpx.Response:
+        answer = received()
+        answer.headers["Retry-After"] = moment
+        return answer
+
+    assert door_to(Names([PUBLIC]), Wire(dated)).get(WIKIPEDIA, MEDIA)
+
+
 def test_d8_the_next_checked_address_is_tried_when_one_cannot_be_reached() -> None:
     def unreachable(asked: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("no route", request=asked)

@@ -55,7 +55,7 @@ def test_a_topic_comes_with_its_sections_its_names_and_its_source(tmp_path: Path
     path = tmp_path / f"{fetched.file_stem}.md"
     path.write_text(fetched.markdown, encoding="utf-8")
     extract = read_source(path, path.name)
-    assert (extract.title, path.name) == ("Gout", "medlineplus-gout.md")
+    assert (extract.title, path.name) == ("Gout", "medlineplus-gout-123.md")
     assert [(section.heading, section.text) for section in extract.sections] == [
         ("What is gout?", "Gout is a form of arthritis."),
         (

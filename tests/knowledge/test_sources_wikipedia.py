@@ -92,7 +92,7 @@ def test_an_article_comes_with_its_sections_and_its_attribution(tmp_path: Path) 
                 revision="456",
             )
         )
-        assert fetched.file_stem == "testpedia-gout-disease"
+        assert fetched.file_stem == "testpedia-gout-disease-7"
 
 
 def test_what_is_asked_of_a_wiki_is_what_its_etiquette_asks_for() -> None:
@@ -144,7 +144,19 @@ def test_a_wiki_that_is_busy_for_long_is_left_alone(retry_after: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "retry_after", [None, "", "soon", "-5", "0", "1.5", "Wed, 21 Oct 2015 07:28:00 GMT", "9" * 40]
+    "retry_after",
+    [
+        None,
+        "",
+        "soon",
+        "-5",
+        "0",
+        "1.5",
+        "Wed, 21 Oct 2015 07:28:00 GMT",
+        "9" * 40,
+        "Fri, 31 Dec 9999 23:59:59 -1200",
+        "Mon, 01 Jan 0001 00:00:00 +1400",
+    ],
 )
 def test_a_wiki_that_says_no_usable_time_is_given_some(retry_after: str | None) -> None:
     clock = Clock()
@@ -303,7 +315,7 @@ def test_a_language_that_is_none_is_told(language: str) -> None:
     assert refused.value.field == "language"
 
 
-@pytest.mark.parametrize(("language", "stem"), [("en", "wikipedia-gout"), ("de", "wikipedia-de-gout")])
+@pytest.mark.parametrize(("language", "stem"), [("en", "wikipedia-gout-1"), ("de", "wikipedia-de-gout-1")])
 def test_wikipedia_is_asked_in_its_language_and_its_licence_is_known(language: str, stem: str) -> None:
     asked: list[httpx.Request] = []
     page = {

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from html import unescape
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -232,8 +233,23 @@ def test_a_passage_is_shown_by_what_was_taken_from_it_and_where_the_rest_is() ->
 
 def test_a_quote_that_carries_two_findings_is_shown_once() -> None:
     page = render(example())
-    assert page.count("<blockquote>Diabetes is the most common cause") == 2
+    assert page.count("<blockquote>&ldquo;Diabetes is the most common cause") == 2
     assert len(Page(page).having("finding")) == 6
+
+
+def test_passages_that_back_a_step_of_a_path_stand_at_that_step() -> None:
+    result = example()
+    evidence = {(edge.cause, edge.effect): edge.evidence for edge in result.graph.edges}
+    keys = {passage.id: f"P{n}" for n, passage in enumerate(result.knowledge.passages, start=1)}  # type: ignore[union-attr]
+    paths = [p.path for p in sorted(result.predictions, key=lambda p: p.rank) if p.path]
+    written = re.findall(r'<p class="path">(.*?)</p>', render(result), re.DOTALL)
+    assert any(evidence.get(step) for path in paths for step in pairwise(path))
+    for path, told in zip(paths, written, strict=True):
+        for (cause, effect), piece in zip(pairwise(path), told.split("&rarr;")[1:], strict=True):
+            said = piece.partition(result.diseases[effect].display)[0]
+            assert re.findall(r"P\d+", re.sub(r"<[^>]*>", "", said)) == [
+                keys[i] for i in evidence.get((cause, effect), ())
+            ]
 
 
 def test_what_contradicts_stands_side_by_side_once_with_its_trust_and_is_linked_from_predictions() -> None:

@@ -14,6 +14,17 @@ import yaml
 
 _WORDS = Path(__file__).with_name("screen_words.yaml")
 _REACH = 50
+# A link that is plain names a site, or a paper or trial by its number; a longer one may carry words away.
+_PLAIN_LINK = re.compile(
+    r"(?<![\w/:.@(\[])\(?(?:https?://(?:www\.)?|www\.)"
+    r"(?:(?:dx\.)?doi\.org/10\.\d{4,9}/[\w.;()/:-]{1,60}"
+    r"|(?:pubmed\.ncbi\.nlm\.nih\.gov|(?:www\.)?ncbi\.nlm\.nih\.gov/(?:pubmed|books|pmc/articles)"
+    r"|clinicaltrials\.gov/(?:ct2/show|study))/(?:NCT|PMC|NBK)?\d{1,10}/?"
+    r"|[a-z0-9-]{1,40}(?:\.[a-z0-9-]{1,20}){0,3}\.[a-z]{2,6}/?)(?![\w/?#&=%@:-])",
+    re.IGNORECASE,
+)
+_PLACE_LINK = re.compile(r"\]\(#[\w-]{0,30}\)")
+_LINK_JOINT = re.compile(r"[-_./:;()]+")
 _JOINERS = "\u00ad\u200c\u200d"
 _INVISIBLE = frozenset({"Cf", "Cc", "Co", "Cn", "Cs"})
 _LEET = str.maketrans("0134578@$", "oieastbas")
@@ -78,12 +89,23 @@ def speaks_to_machines(text: str) -> bool:
     Returns:
         True where it must not be quoted. Ordinary medical prose passes, with its names of genes and trials.
     """
-    if _has_invisible(text) or _has_blob(text) or _words().markup.search(text):
+    links = " ".join(link[0] for link in _PLAIN_LINK.finditer(text))
+    bare = _PLACE_LINK.sub("]", _PLAIN_LINK.sub(" ", text))
+    if _has_invisible(text) or _has_blob(bare) or _words().markup.search(bare):
         return True
-    return any(map(_gives_orders, dict.fromkeys(_readings(_plain(text)))))
+    return gives_orders(bare) or gives_orders(_LINK_JOINT.sub(" ", links))
 
 
-def _gives_orders(reading: str) -> bool:
+def gives_orders(text: str) -> bool:
+    """Whether a text holds an order or a role, whatever the marks of markup, code and blobs in it.
+
+    Args:
+        text: of what is made of such marks, as web addresses are; its words parted by spaces.
+    """
+    return any(map(_is_order, dict.fromkeys(_readings(_plain(text)))))
+
+
+def _is_order(reading: str) -> bool:
     words = _words()
     return any(override.is_in(reading) for override in words.overrides) or any(
         pattern.search(reading) for pattern in words.orders

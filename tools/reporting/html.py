@@ -49,6 +49,7 @@ def render(result: DiagnosisResult) -> str:
         quotes={passage.id: _quotes(result, passage.id) for passage in passages},
         disagreements=disagreements,
         disputed={p.rank: _disputed(p, disagreements) for p in result.predictions},
+        step_evidence={(edge.cause, edge.effect): edge.evidence for edge in graph.edges},
         edges=sorted(graph.edges, key=lambda edge: (-edge.gain, edge.cause, edge.effect)),
         graph_figure=Markup(figures.causal_graph(graph, {p.code: p.rank for p in result.predictions})),  # noqa: S704
         score_figure=Markup(figures.score_chart(result.scores)),  # noqa: S704

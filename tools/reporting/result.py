@@ -45,7 +45,7 @@ class Prediction(_Frozen):
         reason: why, in words.
         path: vocabulary keys from a history disease to this one along edges of the graph, or empty.
         parts: the noisy-OR terms that make up the probability.
-        evidence: ids of retrieved passages.
+        evidence: ids of retrieved passages about the disease itself; an edge has those about it.
         counter_evidence: what speaks against it, or empty.
     """
 

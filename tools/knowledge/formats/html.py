@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tools.knowledge.formats.blocks import Block, Reading
+from tools.knowledge.formats.styles import hides, hiding_selectors
 from tools.safety.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,27 +16,19 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"\w+")
 _DROPPED = frozenset(
     _NAME.findall(
-        "audio button canvas datalist dialog embed frameset head iframe map math noscript object script "
-        "select style svg template textarea video"
+        "audio button canvas datalist del dialog embed frameset head iframe map math noscript object s "
+        "script select strike style svg template textarea video"
     )
 )
 _INLINE = frozenset(
     _NAME.findall(
-        "a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd label mark q ruby s samp "
-        "small span strike strong sub sup time tt u var wbr"
+        "a abbr acronym b bdi bdo big cite code data dfn em font i img ins kbd label mark q ruby samp "
+        "small span strong sub sup time tt u var wbr"
     )
 )
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _CELLS = frozenset({"td", "th"})
 _CELL_END = "\x1f"
-_STYLE_NOISE = re.compile(r"/\*.*?(?:\*/|$)|\s+", re.DOTALL)
-_ZERO = r"0*\.?0+(?:[a-z]{1,4}|%)?(?:!important)?(?:;|$)"
-_HIDING = re.compile(
-    r"display:none|visibility:(?:hidden|collapse)|content-visibility:hidden|(?:^|;)color:transparent"
-    rf"|(?:font-size|opacity|(?:^|;|max-)(?:width|height)):{_ZERO}"
-    r"|text-indent:-\d{3,}|(?:left|top|right|bottom|margin(?:-left|-top)?):-\d{4,}px"
-    r"|transform:scale[xy]?\(0(?:\.0+)?[,)]|clip:rect\(0|clip-path:(?:inset\((?:50|100)%|circle\(0)"
-)
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _ENCODING = re.compile(
     r"utf-?8|us-ascii|iso-?8859-?\d{1,2}|latin-?1|(?:windows-|cp)(?:125\d|874)|koi8-[ru]|gb2312|gbk|gb18030|big5"
@@ -44,7 +37,7 @@ _ENCODING = re.compile(
 
 
 def read_html(data: bytes, name: str) -> Reading:
-    """An HTML document without scripts, styles, comments and whatever attributes or inline styles hide.
+    """An HTML document without scripts, styles, comments, deleted text and what attributes or styles hide.
 
     Args:
         data: in the encoding of its byte order mark, of its `meta` element, or UTF-8.
@@ -53,9 +46,14 @@ def read_html(data: bytes, name: str) -> Reading:
     Raises:
         InputError: in another encoding than it says.
     """
+    return read_markup(_decoded(data, name))
+
+
+def read_markup(text: str) -> Reading:
+    """What `read_html` reads, of text that is decoded already."""
     from bs4 import BeautifulSoup
 
-    soup = BeautifulSoup(_decoded(data, name), "html.parser")
+    soup = BeautifulSoup(text, "html.parser")
     return Reading(_blocks(soup), _title(soup))
 
 
@@ -82,6 +80,7 @@ def _blocks(soup: "BeautifulSoup") -> Iterator[Block]:
     """Walks the tree without recursion: nesting may be of any depth."""
     from bs4 import Tag
 
+    hiding = _hiding_selectors(soup)
     pieces: list[str] = []
     waiting: list[tuple[PageElement, bool]] = [(soup, False)]
     level = 0
@@ -91,7 +90,7 @@ def _blocks(soup: "BeautifulSoup") -> Iterator[Block]:
             pieces.append(_words(node))
             continue
         if not is_end:
-            if _is_hidden(node):
+            if _is_hidden(node, hiding):
                 continue
             waiting.append((node, True))
             waiting.extend((child, False) for child in reversed(node.contents))
@@ -116,9 +115,22 @@ def _words(node: "PageElement") -> str:
     return str(node) if type(node) in (NavigableString, CData) else ""
 
 
-def _is_hidden(tag: "Tag") -> bool:
-    if tag.name in _DROPPED or tag.has_attr("hidden"):
+def _hiding_selectors(soup: "BeautifulSoup") -> frozenset[str]:
+    """Selectors that the style sheets of a page hide, but for sheets that are printed with only."""
+    sheets = [sheet for sheet in soup.find_all("style") if str(sheet.get("media", "")).strip() != "print"]
+    return hiding_selectors("\n".join("".join(map(str, sheet.contents)) for sheet in sheets))
+
+
+def _is_hidden(tag: "Tag", hiding: frozenset[str]) -> bool:
+    if tag.name in _DROPPED or tag.has_attr("hidden") or tag.has_attr("inert"):
         return True
     is_unspoken = str(tag.get("aria-hidden", "")).strip().lower() == "true"
-    style = _STYLE_NOISE.sub("", str(tag.get("style") or "").lower())
-    return is_unspoken or _HIDING.search(style) is not None
+    return is_unspoken or hides(str(tag.get("style") or "")) or _is_selected(tag, hiding)
+
+
+def _is_selected(tag: "Tag", hiding: frozenset[str]) -> bool:
+    if not hiding:
+        return False
+    marks = [f".{name}" for name in " ".join(map(str, tag.get_attribute_list("class"))).lower().split()]
+    marks.append(f"#{str(tag.get('id', '')).lower()}")
+    return tag.name in hiding or any(mark in hiding or f"{tag.name}{mark}" in hiding for mark in marks)

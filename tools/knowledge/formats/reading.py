@@ -1,6 +1,7 @@
 """Reading a document of any kind: the only door by which the text of a document comes in."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from tools.knowledge.passage import Extract, Media
 READ_HERE: frozenset[Media] = frozenset({"markdown", "text", "note"})
 MAX_BYTES_HERE = 100_000
 
+_MARKUP = re.compile(rb"<[a-zA-Z/!?]")
+
 
 def read_source(
     path: Path,
@@ -23,8 +26,8 @@ def read_source(
 ) -> Extract:
     """Reads a document: its title, what it says of itself, and its plain text by section.
 
-    A PDF, Word or HTML document, and a large one of another kind, is parsed in another process with limits of
-    memory and time.
+    A PDF, Word or HTML document, Markdown that may hold HTML, and a large file of another kind, is parsed in
+    another process with limits of memory and time.
 
     Args:
         path: of a regular file; links are not followed.
@@ -44,7 +47,14 @@ def read_source(
         name = "note"
     with open_source(path, name, max_bytes(kind)) as file:
         check_content(kind, os.pread(file.fileno(), HEAD_BYTES, 0), name)
-        if kind in READ_HERE and os.fstat(file.fileno()).st_size <= MAX_BYTES_HERE:
+        if _is_simple(kind, file.fileno()):
             return assemble(kind, name, read(kind, file, name))
         with parsed(file, kind, name, progress) as reading:
             return assemble(kind, name, reading)
+
+
+def _is_simple(kind: Media, descriptor: int) -> bool:
+    """Whether a document is read without a parser that a hostile one could keep busy for hours."""
+    if kind not in READ_HERE or os.fstat(descriptor).st_size > MAX_BYTES_HERE:
+        return False
+    return kind != "markdown" or _MARKUP.search(os.pread(descriptor, MAX_BYTES_HERE, 0)) is None

@@ -63,7 +63,7 @@ class Answer(NamedTuple):
     Attributes:
         status: 200, or one of `BUSY`.
         body: unpacked; empty from a busy server.
-        retry_after_s: when to come back, seconds, if a busy server says so.
+        retry_after_s: when to come back, seconds, if the server says so.
     """
 
     status: int
@@ -134,10 +134,12 @@ async def _asked(request: Request, address: Address, client: "httpx.AsyncClient"
 
 
 async def _answer(request: Request, response: "httpx.Response") -> Answer:
+    # Some servers say that they are busy in a whole answer, so its header counts too.
+    retry_after_s = _seconds(response.headers.get("Retry-After", ""))
     if response.status_code in BUSY:
-        return Answer(response.status_code, b"", _seconds(response.headers.get("Retry-After", "")))
+        return Answer(response.status_code, b"", retry_after_s)
     _check_head(request, response)
-    return Answer(OK, await _body(request, response), None)
+    return Answer(OK, await _body(request, response), retry_after_s)
 
 
 def _check_head(request: Request, response: "httpx.Response") -> None:

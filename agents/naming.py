@@ -1,0 +1,65 @@
+"""Which diseases a text names: by usual names, unless a word beside one makes another disease of it."""
+
+import re
+from collections.abc import Iterable
+
+from agents.cases import CaseDisease
+from agents.focus import speaks_of
+
+_BEFORE = (
+    "pulmonary",
+    "pulmonary arterial",
+    "arterial pulmonary",
+    "portal",
+    "portopulmonary",
+    "intracranial",
+    "ocular",
+    "venous",
+    "gestational",
+    "white-coat",
+    "non",
+    "pre",
+    "pseudo",
+    "anti",
+    "heat",
+    "bronze",
+)
+_AFTER = ("insipidus", "volume", "mimic", "mimics")
+_ENDS_BEFORE = re.compile(rf"\b({'|'.join(_BEFORE)})[\s-]+$", re.IGNORECASE)
+_BEGINS_AFTER = re.compile(rf"^\s+({'|'.join(_AFTER)})\b|^-(free|like)\b", re.IGNORECASE)
+_OTHERS = re.compile(
+    rf"\b(?P<before>{'|'.join(sorted(_BEFORE, key=len, reverse=True))})[\s-]+\w+|"
+    rf"\b\w+(?:\s+mellitus)?\s+(?P<after>{'|'.join(_AFTER)})\b|\b\w+-(?:free|like)\b",
+    re.IGNORECASE,
+)
+
+
+def name_pattern(names: Iterable[str]) -> str:
+    """A regular expression of names, or of their plurals, as whole words; the longest of overlapping ones."""
+    longest_first = sorted(names, key=lambda name: (-len(name), name))
+    return rf"(?<!\w)({'|'.join(map(re.escape, longest_first)) or '(?!)'})(?:s|es)?(?!\w)"
+
+
+def is_another(text: str, start: int, end: int) -> bool:
+    """Whether the words around a name make another disease of it: "portal hypertension", "non-diabetes"."""
+    return bool(_ENDS_BEFORE.search(text[:start]) or _BEGINS_AFTER.search(text[end:]))
+
+
+def is_named(text: str, disease: CaseDisease) -> bool:
+    """Whether a sentence names a disease: by a usual name, or by all telling words of its name."""
+    usual = [name.lower() for name in (*disease.aliases, disease.name) if name]
+    lowered = text.lower()
+    found = re.finditer(name_pattern(usual), lowered)
+    if any(not is_another(lowered, *place.span()) for place in found):
+        return True
+    return speaks_of(_without_others(lowered, disease.name.lower()), disease.name)
+
+
+def _without_others(text: str, own: str) -> str:
+    """The text without other diseases that a word makes of one; not where the disease's own name has it."""
+
+    def kept(found: re.Match[str]) -> str:
+        word = found["before"] or found["after"]
+        return found[0] if word and re.search(rf"\b{re.escape(word)}\b", own) else " "
+
+    return _OTHERS.sub(kept, text)
