@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import combinations, product
 from typing import NamedTuple
 
 from agents.answers import QuotedClaim, Reading
@@ -87,19 +88,22 @@ class _Relation(NamedTuple):
 
 
 def read_passage(case: PassageCase) -> Reading:
-    """Quotes the sentences in a clause of which a disease of the case meets the passage's own."""
+    """Quotes the sentences in a clause of which a disease of the case meets the passage's own.
+
+    A passage that is about none of them is read for clauses that name two.
+    """
     passage = case.passage
     names = _Names(case)
     section = unfenced(passage.section, passage.fence)
     subjects = [disease for disease in case.diseases if disease.code in passage.about]
     others = [disease for disease in case.diseases if disease not in subjects]
+    pairs = list(product(subjects, others) if subjects else combinations(case.diseases, 2))
     findings: list[QuotedClaim] = []
     for sentence in sentences(unfenced(passage.text, passage.fence)):
         if len(sentence.split()) < _QUOTED_WORDS:
             continue
-        told = _Sentence(sentence, section.lower() == "causes", names)
-        found = [claim for s in subjects for o in others if (claim := told.claim(s, o))]
-        findings += found
+        told = _Sentence(sentence, section.lower() == "causes", names, has_subject=bool(subjects))
+        findings += [claim for one, other in pairs if (claim := told.claim(one, other))]
     return Reading(findings=findings[:_MAX_FINDINGS])
 
 
@@ -127,8 +131,9 @@ class _Names:
 class _Sentence:
     """One sentence of a passage, its clauses, and where they name which disease."""
 
-    def __init__(self, sentence: str, in_causes: bool, names: _Names) -> None:
-        self.sentence, self.in_causes, self.names = sentence, in_causes, names
+    def __init__(self, sentence: str, in_causes: bool, names: _Names, has_subject: bool) -> None:
+        self.sentence, self.names, self.has_subject = sentence, names, has_subject
+        self.in_causes = in_causes and has_subject
         self.clauses = tuple(part for clause in clauses(sentence) for part in _parts(clause))
         self.places = {clause: names.places(clause) for clause in self.clauses}
 
@@ -151,7 +156,11 @@ class _Sentence:
             where = self.places[clause]
             if other.code not in where:
                 continue
-            named = where.get(subject.code) or _referred(clause, is_first=place == 0)
+            named = where.get(subject.code)
+            if named is None and self.has_subject:
+                named = _referred(clause, is_first=place == 0)
+            elif named is None:
+                continue
             relation = _spared(clause, named, where[other.code]) if named else None
             if relation is None:
                 relation = _raised(clause, self.in_causes, named, where[other.code])

@@ -257,3 +257,18 @@ def test_the_strength_is_the_sentence_s_own_and_what_is_hedged_is_weak(words, st
 def test_a_quote_is_never_longer_than_a_finding_may_hold(n):
     for finding in read(f"Hypertension {'and so on ' * n}leads to chronic kidney disease."):
         assert len(finding.quote) <= 600
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Hypertension can lead to chronic kidney disease.", [("4019", "5859")]),
+        ("Chronic kidney disease is caused by hypertension.", [("4019", "5859")]),
+        ("Hypertension does not lead to chronic kidney disease for ever.", []),
+        ("It can lead to hypertension.", []),
+        ("Hypertension.", []),
+        ("Hypertension is treated. Chronic kidney disease is caused by it.", []),
+    ],
+)
+def test_a_passage_about_no_disease_of_the_case_is_read_where_it_names_two(text, expected):
+    assert claims(text, about=(), section="Causes") == expected
