@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 MAX_FILES = 100_000
 _REFUSED = 2
+# Faults that the next document would meet too.
+_OF_THE_LIBRARY = frozenset({"embedding", "index", "index server", "library.json, server"})
 
 
 class Said(NamedTuple):
@@ -149,8 +151,7 @@ def retire(
     """Takes a document out of retrieval and prints the stored results that cited it."""
     from app.results import citing, passages_of
 
-    cited = passages_of(library, document)
-    found = citing(results, cited) if results else None
+    found = citing(results, passages_of(library, document)) if results else None
     with _curated(library, wait_s, new=False) as (curator, progress):
         curator.retire(document, because)
         curator.publish(progress.told)
@@ -230,6 +231,8 @@ def _added(
             try:
                 added.outcomes.append(curator.add(path, doc_id, details, progress.pages))
             except InputError as error:
+                if error.field in _OF_THE_LIBRARY:
+                    raise
                 place = error.field if error.row is None else f"{error.field}, row {error.row}"
                 added.refused.append(Refused(str(path), place, error.rule))
         curator.publish(progress.told)

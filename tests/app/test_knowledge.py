@@ -74,6 +74,18 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_added(iikea, tmp_path):
     assert [entry.id for entry in read_states(tmp_path / "a")] == ["good"]
 
 
+def test_a_damaged_index_is_said_once_and_not_of_every_document(iikea, tmp_path):
+    given = write(tmp_path / "given", **{f"d{i}": said(f"Disease {i}.") for i in range(3)})
+    assert iikea("knowledge", "add", given, "--library", tmp_path / "a").code == 0
+    for path in (tmp_path / "a" / "index" / "1" / "chroma").glob("*.sqlite3"):
+        os.truncate(path, 100)
+    more = write(tmp_path / "more", **{f"e{i}": said(f"Other disease {i}.") for i in range(3)})
+    ended = iikea("knowledge", "add", more, "--library", tmp_path / "a")
+    assert ended.code == 2
+    assert "rebuild" in ended.err.replace("\n", " ")
+    assert "refused" not in ended.out
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
