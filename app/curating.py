@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from uuid import uuid4
 
 from rich.progress import (
     BarColumn,
@@ -31,6 +30,10 @@ if TYPE_CHECKING:
 
 MAX_FILES = 100_000
 _REFUSED = 2
+_NO_SERVER = "none"
+_BEHIND = (
+    "the index before is still at {}, collection {}, with the documents' words: its server did not answer"
+)
 # Faults that the next document would meet too.
 _OF_THE_LIBRARY = frozenset({"embedding", "index", "index server", "library.json, server"})
 
@@ -54,14 +57,14 @@ class Said(NamedTuple):
         Raises:
             InputError: a date or a code that is none.
         """
-        from tools.knowledge.details import Details
+        from tools.knowledge.details import Details, admitted_codes
 
         return Details(
             added_by=self.by or _user(),
             title=self.title,
             licence=self.licence,
             source=self.source,
-            codes=tuple(code.replace(".", "").upper() for code in self.about or ()),
+            codes=admitted_codes(self.about or ()),
             aliases=tuple(alias.lower() for alias in self.alias or ()),
             expires=admitted_date("expires", self.expires),
             trusted=self.trusted,
@@ -91,7 +94,7 @@ class Additions(NamedTuple):
     """What became of the documents that were given, and what kept more from coming."""
 
     outcomes: list["Outcome"]
-    refused: list[Refused] = []  # noqa: RUF012
+    refused: list[Refused]
     failure: IikeaError | None = None
 
 
@@ -110,14 +113,16 @@ def add(documents: Sequence[Path], library: Path, said: Said, wait_s: float, as_
 
 
 def note(text: str, library: Path, said: Said, wait_s: float, as_json: bool) -> None:
-    """Adds a note."""
+    """Adds a note; one that is none makes no library."""
+    from tools.knowledge.formats.plain import read_note
+    from tools.knowledge.text import plain
+
     details = said.details()
-    if not text.strip():
-        raise InputError("note", "empty; write one line")
+    read_note(plain(text.strip().encode("utf-8", "surrogatepass"), "note"), "note")
     with _curated(library, wait_s) as (curator, progress):
         outcome = curator.note(text, details)
         curator.publish(progress.told)
-    _show_outcomes(Additions([outcome]), library, as_json)
+    _show_outcomes(Additions([outcome], []), library, as_json)
 
 
 def fetch(asked: "Asked", library: Path, by: str | None, revise: bool, wait_s: float, as_json: bool) -> None:
@@ -192,28 +197,26 @@ def rebuild(
 ) -> None:
     """Makes the index anew, after the manifest was changed as asked."""
     with _curated(library, wait_s, new=False) as (curator, progress):
-        n_documents = curator.rebuild(progress.told, **_changes(embedding, retrieval, server))
+        rebuilt = curator.rebuild(progress.told, **_changes(embedding, retrieval, server))
     opened = _open(library)
+    notices = [_BEHIND.format(*rebuilt.left_behind)] if rebuilt.left_behind else []
+    if embedding and opened.retrieval == "lexical":
+        notices.append("its vectors are there, but not searched: give --retrieval hybrid, or dense")
     if as_json:
-        counts = {"documents": n_documents, "passages": len(opened.passages)}
+        counts = {"documents": rebuilt.n_documents, "passages": len(opened.passages), "notices": notices}
         console.print_json(counts | {"version": opened.version, "retrieval": opened.described})
         return
-    size = f"{counted(n_documents, 'document')}, {counted(len(opened.passages), 'passage')}"
+    size = f"{counted(rebuilt.n_documents, 'document')}, {counted(len(opened.passages), 'passage')}"
     console.out.print(f"Index made anew: {size}. Searched by {console.plain(opened.described)}.")
-    if embedding and opened.retrieval == "lexical":
-        console.out.print("Its vectors are there, but not searched: give --retrieval hybrid, or dense.")
+    for notice in notices:
+        console.out.print(f"[yellow]notice[/] {console.plain(notice)}")
 
 
 def _changes(embedding: str | None, retrieval: str | None, server: str | None) -> dict[str, Any]:
-    """The keys of `library.json` that shall be otherwise; a server gets a new collection for the index."""
-    changes: dict[str, Any] = {"embedding": embedding} if embedding else {}
-    if retrieval:
-        changes["retrieval"] = retrieval
-    if server == "none":
-        changes |= {"server": None, "collection": "passages"}
-    elif server:
-        changes |= {"server": server, "collection": f"iikea-{uuid4().hex}"}
-    return changes
+    """The keys of `library.json` that shall be otherwise."""
+    asked = {"embedding": embedding, "retrieval": retrieval, "server": server}
+    changes: dict[str, Any] = {key: value for key, value in asked.items() if value}
+    return changes | ({"server": None} if server == _NO_SERVER else {})
 
 
 def _added(

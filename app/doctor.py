@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tools import resources
+from tools.records.faults import counted
 from tools.safety.errors import IikeaError
 from tools.safety.tracing import refuse_open_tracing
 
@@ -82,7 +83,7 @@ def _demo_cohort() -> str:
 
 def _library(folder: str) -> str:
     library = resources.open_library(folder)
-    return f"{library.title}, {len(library.passages)} passages, searched by {library.described}"
+    return f"{library.title}, {counted(len(library.passages), 'passage')}, searched by {library.described}"
 
 
 def _tracing() -> str:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from tools.reporting.result import DiagnosisResult
 from tools.safety.errors import InputError
-from tools.safety.files import write_private
+from tools.safety.files import write_whole
 
 
 class Citing(NamedTuple):
@@ -30,7 +30,7 @@ def store(result: DiagnosisResult, folder: Path) -> Path:
     name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{sha256(text.encode()).hexdigest()[:12]}.json"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_private(folder / name, text.encode())
+        write_whole(folder / name, text.encode())
     except OSError as error:
         raise InputError("results", f"cannot be written to ({error.strerror}); name another folder") from None
     return folder / name

@@ -96,7 +96,7 @@ def test_doctor_says_by_what_a_named_library_is_searched(iikea, tmp_path):
     curated(tmp_path / "ours", gout=said("Gout hurts."))
     findings = iikea("doctor", "--library", tmp_path / "ours", "--json").json
     (found,) = [finding["found"] for finding in findings if finding["what"] == "knowledge library"]
-    assert found == "ours, 1 passages, searched by words (BM25)"
+    assert found == "ours, 1 passage, searched by words (BM25)"
 
 
 def test_doctor_finds_the_demo_ready_and_names_what_mends_the_rest(iikea, monkeypatch):

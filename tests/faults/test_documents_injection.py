@@ -20,7 +20,7 @@ from tools.knowledge.details import Details
 from tools.knowledge.manifest import Manifest
 from tools.reporting.html import render
 from tools.reporting.result import DiagnosisResult
-from tools.resources import open_shelf
+from tools.resources import open_library
 
 NAME = "Anemia in chronic kidney disease"
 TRUE = "Anemia in chronic kidney disease is caused by chronic kidney disease."
@@ -238,9 +238,9 @@ def page_of(result: dict[str, Any]) -> str:
 
 def poisoned(result: dict[str, Any], folder: str) -> list[str]:
     """The texts of the passages that a run retrieved of the document or note under test."""
-    shelf = open_shelf((folder,))
+    passages = open_library(folder).passages
     found = [p for p in result["knowledge"]["passages"] if p["doc_id"].startswith(("anemia-", "note-"))]
-    return [shelf.passage(passage["id"]).text for passage in found]
+    return [passages[passage["id"]].text for passage in found]
 
 
 def decided(result: dict[str, Any]) -> tuple[list[tuple[str, float]], list[tuple[str, str]]]:

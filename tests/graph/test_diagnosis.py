@@ -53,8 +53,8 @@ def test_every_path_runs_along_edges_from_the_history(result):
 
 
 def test_only_retrieved_passages_are_cited_and_every_quote_is_in_its_passage(result):
-    shelf = resources.open_shelf()
-    texts = {passage.id: shelf.passage(passage.id).text for passage in result.knowledge.passages}
+    passages = resources.open_library().passages
+    texts = {passage.id: passages[passage.id].text for passage in result.knowledge.passages}
     assert result.knowledge.findings
     for finding in result.knowledge.findings:
         assert finding.quote in " ".join(texts[finding.passage].split())
@@ -72,7 +72,7 @@ def test_every_result_names_the_version_of_each_library_and_holds_no_passage(res
     assert library.trust == 1
     whole = result.model_dump_json()
     for passage in result.knowledge.passages:
-        assert json.dumps(resources.open_shelf().passage(passage.id).text)[1:-1] not in whole
+        assert json.dumps(resources.open_library().passages[passage.id].text)[1:-1] not in whole
         assert "text" not in passage.model_dump()
 
 

@@ -155,15 +155,6 @@ def test_queries_that_cannot_be_answered_are_refused(demo: KnowledgeLibrary, que
     assert error.value.field == ("k" if k < 1 else "query")
 
 
-def test_passages_are_found_by_id(demo: KnowledgeLibrary) -> None:
-    for key, passage in demo.passages.items():
-        assert demo.passage(key) is passage
-        assert demo.holds(key)
-    with pytest.raises(InputError, match="no passage with this id") as error:
-        demo.passage("gout#secret")
-    assert "secret" not in str(error.value)
-
-
 def test_aliases_are_those_of_the_longest_prefix(tmp_path: Path) -> None:
     section = ("Overview", "Text.")
     library = unindexed(
@@ -176,9 +167,6 @@ def test_aliases_are_those_of_the_longest_prefix(tmp_path: Path) -> None:
     assert library.aliases("42821", "ICD9CM") == ("Systolic failure", "weak", "Pump failure", "pump")
     assert library.aliases("42820", "ICD9CM") == ("Systolic failure", "weak")
     assert library.aliases("4280", "SNOMED") == library.aliases("4280", "ICD10CM") == ()
-    passage = next(iter(library.passages.values()))
-    assert library.is_about(passage, "4281", "ICD9CM")
-    assert not library.is_about(passage, "4281", "SNOMED")
     nothing = (library.aliases(code, "ICD9CM") for code in ("42", "4019", ""))
     assert set(nothing) == {()}
 

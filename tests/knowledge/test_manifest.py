@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.knowledge.samples import said, unindexed
-from tools.knowledge import manifest
 from tools.knowledge.library import KnowledgeLibrary
 from tools.knowledge.manifest import DOCUMENTS, LIBRARY, append_entry, latest, mend_tail, read_states
 from tools.knowledge.passage import Entry
@@ -110,10 +109,3 @@ def test_the_last_state_of_a_document_counts(tmp_path: Path) -> None:
     assert list(states) == ["a", "b"]
     assert states["b"].title == "Stroke"
     assert states["b"].expires == date(2026, 1, 1)
-
-
-def test_a_draft_of_a_manifest_is_never_read(tmp_path: Path) -> None:
-    manifest.replace(tmp_path / "x", "first")
-    manifest.replace(tmp_path / "x", "second")
-    assert [path.name for path in tmp_path.iterdir()] == ["x"]
-    assert (tmp_path / "x").read_text() == "second"

@@ -79,7 +79,7 @@ def test_both_orders_of_a_pair_are_judged_alike_and_held_out_together() -> None:
 def test_what_is_judged_relevant_names_both_diseases() -> None:
     for query in QUERIES["pairs"][::20]:
         for key in query.grades:
-            passage = library.passage(key)
+            passage = library.passages[key]
             text = passage.text.lower()
             for disease in query.topic.split():
                 entry = library.entries[disease]

@@ -23,6 +23,7 @@ from tools.records.disease_model import Disease, DiseaseModel, Influence, intern
 from tools.records.long_csv import read
 from tools.records.names import name
 from tools.records.simulate import main, onsets, simulate, write
+from tools.safety import files
 from tools.safety.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -332,12 +333,10 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.M
     write(simulate(5, 1), tmp_path)
     old = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
 
-    def full(self: Path, content: bytes) -> int:
-        with self.open("wb") as file:
-            file.write(content[:10])
+    def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(InputError, match="No space left"):
         write(simulate(5, 2), tmp_path)
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == old

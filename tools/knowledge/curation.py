@@ -9,17 +9,18 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from uuid import uuid4
 
 from tools.knowledge import publication
 from tools.knowledge.cutting import cut
-from tools.knowledge.details import Details, Outcome, admitted, configured, said
+from tools.knowledge.details import Details, Outcome, Rebuilt, admitted, configured, said
 from tools.knowledge.formats.blocks import fold
 from tools.knowledge.formats.limits import copy_source
 from tools.knowledge.formats.reading import read_source
 from tools.knowledge.index import IndexWriter
 from tools.knowledge.lock import LOCK, writing
 from tools.knowledge.manifest import (
-    DRAFT_PREFIX,
+    COLLECTION,
     LIBRARY,
     SOURCES,
     Manifest,
@@ -35,6 +36,7 @@ from tools.knowledge.passage import Entry, Extract, Media
 from tools.knowledge.reading import read_passages
 from tools.knowledge.screen import speaks_to_machines
 from tools.safety.errors import InputError
+from tools.safety.files import DRAFT_PREFIX
 
 Progress = Callable[[str, int, int], None]
 UNSTATED = "not stated"
@@ -197,10 +199,10 @@ class Curator:
             return len(self._active)
         return self._publish(self.manifest, self._draft(self.manifest), progress)
 
-    def rebuild(self, progress: Progress = _silent, **changes: object) -> int:
+    def rebuild(self, progress: Progress = _silent, **changes: object) -> Rebuilt:
         """Reads every source anew and makes the index from nothing, with the same ids; see `publish`.
 
-        Readers keep the last index until then.
+        Readers keep the last index until then; on a server the new one is a collection of its own.
 
         Args:
             progress: told of the documents.
@@ -211,13 +213,17 @@ class Curator:
             InputError: see `publish`; or a value that is not admitted, by its key.
         """
         wanted = configured(self.manifest, changes)
+        collection = COLLECTION if wanted.server is None else f"iikea-{uuid4().hex}"
+        wanted = wanted.model_copy(update={"collection": collection})
         self.abandon()
         n_documents = self._publish(wanted, self._draft(wanted, anew=True), progress)
         old, self.manifest = place_of(self.manifest, self.folder), wanted
         write_manifest(self.folder, wanted)
-        if old != place_of(wanted, self.folder):
+        try:
             forget(old)
-        return n_documents
+        except InputError:
+            return Rebuilt(n_documents, old)
+        return Rebuilt(n_documents)
 
     def close(self) -> None:
         """Stores what was taken in and closes the index; the next use opens it again."""
@@ -238,9 +244,8 @@ class Curator:
         for done, entry in enumerate(missing, start=1):
             writer.put(entry, read_passages(self.folder, entry))
             progress("document indexed", done, len(missing))
-        for doc_id in {doc_id for doc_id, _ in stored.whole} | {p.doc_id for p in stored.passages.values()}:
-            if doc_id not in wanted:
-                writer.remove(doc_id)
+        for doc_id in {passage.doc_id for passage in stored.passages.values()} - wanted.keys():
+            writer.remove(doc_id)
         self.close()
         publication.publish(self.folder, self.entries.values(), manifest.collection)
         return len(wanted)

@@ -1,17 +1,23 @@
 """What is said of a document when it is added, and what becomes of it."""
 
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from tools.knowledge.formats.blocks import fold
 from tools.knowledge.manifest import Manifest
-from tools.knowledge.passage import Entry
+from tools.knowledge.passage import CodePrefix, Entry
+from tools.knowledge.probe import Place
 from tools.safety.errors import InputError
 
 State = Literal["added", "revised", "updated", "unchanged", "duplicate", "retired"]
+
+
+_CODE_RULE = "not a code or the beginning of one: at least three digits or capitals, such as 274 or E11"
+_CODES: TypeAdapter[tuple[CodePrefix, ...]] = TypeAdapter(tuple[CodePrefix, ...])
 
 
 class Details(NamedTuple):
@@ -56,6 +62,18 @@ class Outcome(NamedTuple):
     n_passages: int = 0
 
 
+class Rebuilt(NamedTuple):
+    """A new index.
+
+    Attributes:
+        n_documents: in it.
+        left_behind: where the index before still is, with the documents' words, as its server did not answer.
+    """
+
+    n_documents: int
+    left_behind: Place | None = None
+
+
 def said(details: Details) -> dict[str, object]:
     """What was said of a document, as fields of its entry."""
     words = {"title": fold(details.title), "licence": fold(details.licence), "source": fold(details.source)}
@@ -75,8 +93,19 @@ def admitted(fields: dict[str, object]) -> Entry:
     except ValidationError as error:
         fault = error.errors(include_input=False, include_url=False)[0]
         field = str(fault["loc"][0])
-        rule = "not a code or the beginning of one: at least three digits or capitals, such as 274 or E11"
-        raise InputError(field, rule if field == "codes" else fault["msg"]) from None
+        raise InputError(field, _CODE_RULE if field == "codes" else fault["msg"]) from None
+
+
+def admitted_codes(spelt: Iterable[str]) -> tuple[str, ...]:
+    """Codes, or beginnings of codes, without dots and in capitals.
+
+    Raises:
+        InputError: one is none.
+    """
+    try:
+        return _CODES.validate_python([code.replace(".", "").upper() for code in spelt])
+    except ValidationError:
+        raise InputError("about", _CODE_RULE) from None
 
 
 def configured(manifest: Manifest, changes: dict[str, object]) -> Manifest:

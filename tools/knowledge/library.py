@@ -177,25 +177,6 @@ class KnowledgeLibrary:
             return ()
         return self._ranked(query, k, retrieval or self.retrieval)
 
-    def passage(self, passage_id: str) -> Passage:
-        """One retrieved passage by id.
-
-        Raises:
-            InputError: no such passage.
-        """
-        try:
-            return self.passages[passage_id]
-        except KeyError:
-            raise InputError("passage", "no passage with this id in the library; search first") from None
-
-    def holds(self, passage_id: str) -> bool:
-        """Whether a passage of this id is retrieved."""
-        return passage_id in self.passages
-
-    def is_about(self, passage: Passage, code: str, system: str) -> bool:
-        """Whether a passage's document is about a disease: one of its codes is a prefix of `code`."""
-        return system == self.manifest.code_system and code.startswith(self.entries[passage.doc_id].codes)
-
     def aliases(self, code: str, system: str) -> tuple[str, ...]:
         """Ways a disease is written in text: titles and aliases of trusted documents about a code.
 

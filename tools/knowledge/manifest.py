@@ -1,7 +1,6 @@
 """What a library's folder says of it: `library.json` of the whole, `documents.jsonl` of each document."""
 
 import os
-import tempfile
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
@@ -12,11 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tools.knowledge.passage import Entry
 from tools.knowledge.text import read_text
 from tools.safety.errors import InputError
+from tools.safety.files import PUBLIC, write_whole
 
 LIBRARY = "library.json"
 DOCUMENTS = "documents.jsonl"
 SOURCES = "sources"
-DRAFT_PREFIX = ".draft-"
+COLLECTION = "passages"
 MAX_MANIFEST_BYTES = 200_000_000
 
 Retrieval = Literal["lexical", "dense", "hybrid"]
@@ -49,7 +49,7 @@ class Manifest(BaseModel):
     embedding: str = "hashed"
     retrieval: Retrieval = "lexical"
     server: str | None = Field(default=None, pattern=r"^https?://[^/@\s]+/?$")
-    collection: str = Field(default="passages", pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]{1,98}[a-zA-Z0-9]$")
+    collection: str = Field(default=COLLECTION, pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]{1,98}[a-zA-Z0-9]$")
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -75,7 +75,8 @@ def read_manifest(folder: Path) -> Manifest:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Writes `library.json`; an earlier one stays whole until the new one is."""
-    replace(folder / LIBRARY, manifest.model_dump_json(indent=2, exclude_none=True) + "\n")
+    text = manifest.model_dump_json(indent=2, exclude_none=True)
+    write_whole(folder / LIBRARY, f"{text}\n".encode(), PUBLIC)
 
 
 def read_states(folder: Path) -> tuple[Entry, ...]:
@@ -116,20 +117,6 @@ def mend_tail(folder: Path) -> None:
         whole = data.rfind(b"\n") + 1
         if whole != len(data):
             os.truncate(path, whole)
-
-
-def replace(path: Path, text: str) -> None:
-    """Writes a file whole or not at all; a link of that name is replaced, not followed."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=DRAFT_PREFIX)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(descriptor)
-            os.fchmod(descriptor, 0o644)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
 def source_path(folder: Path, entry: Entry) -> Path:

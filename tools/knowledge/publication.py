@@ -15,10 +15,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from tools.knowledge.manifest import DOCUMENTS, read_states, replace
+from tools.knowledge.manifest import DOCUMENTS, read_states
 from tools.knowledge.passage import Entry
 from tools.knowledge.probe import Place, probe, take_as_sound
 from tools.safety.errors import InputError
+from tools.safety.files import PUBLIC, write_whole
 
 INDEX = "index"
 _CURRENT = "CURRENT"
@@ -95,13 +96,13 @@ def publish(library: Path, entries: Iterable[Entry], collection: str) -> None:
     folder = index / _DRAFT
     folder.mkdir(parents=True, exist_ok=True)
     lines = "".join(f"{entry.model_dump_json(exclude_defaults=True)}\n" for entry in entries)
-    replace(folder / DOCUMENTS, lines)
-    replace(folder / _VERSION, f"{version('chromadb')}\n")
+    write_whole(folder / DOCUMENTS, lines.encode(), PUBLIC)
+    write_whole(folder / _VERSION, f"{version('chromadb')}\n".encode(), PUBLIC)
     numbers = sorted(int(path.name) for path in index.iterdir() if path.name.isdecimal())
     name = str(numbers[-1] + 1 if numbers else 1)
     folder.replace(index / name)
     take_as_sound(Place(str(index / name / _CHROMA), collection))
-    replace(index / _CURRENT, f"{name}\n")
+    write_whole(index / _CURRENT, f"{name}\n".encode(), PUBLIC)
     for number in numbers[:-1]:
         shutil.rmtree(index / str(number), ignore_errors=True)
 

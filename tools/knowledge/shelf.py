@@ -74,29 +74,6 @@ class Shelf:
                 unique[hit.passage.id] = _on_shelf(hit, library, trust)
         return tuple(unique.values())[:k]
 
-    def library_of(self, passage_id: str) -> KnowledgeLibrary:
-        """The most trusted library that holds a passage.
-
-        Raises:
-            InputError: none does.
-        """
-        for library in self.libraries:
-            if library.holds(passage_id):
-                return library
-        raise InputError("passage", "no library has a passage of this id; search first")
-
-    def passage(self, passage_id: str) -> Passage:
-        """One passage by id; see `library_of` for what is refused."""
-        return self.library_of(passage_id).passage(passage_id)
-
-    def entry(self, passage_id: str) -> Entry:
-        """The document of a passage; see `library_of` for what is refused."""
-        return self.library_of(passage_id).entries[self.passage(passage_id).doc_id]
-
-    def is_about(self, passage: Passage, code: str, system: str) -> bool:
-        """Whether a passage's document is about a disease."""
-        return self.library_of(passage.id).is_about(passage, code, system)
-
     def aliases(self, code: str, system: str) -> tuple[str, ...]:
         """Ways a disease is written in the most trusted libraries first; see `KnowledgeLibrary.aliases`."""
         return tuple(dict.fromkeys(name for one in self.libraries for name in one.aliases(code, system)))

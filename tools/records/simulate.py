@@ -19,7 +19,6 @@ import argparse
 import gzip
 import json
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +29,7 @@ from tools.causal.dag import CausalGraph, Edge
 from tools.records.cohort import Cohort, Concept, IntArray, Vocabulary
 from tools.records.disease_model import BoolArray, DiseaseModel, FloatArray, internal_medicine
 from tools.safety.errors import InputError
+from tools.safety.files import PUBLIC, write_whole
 
 MIN_VISITS, MAX_VISITS = 2, 9
 CONTINUATION = 0.72
@@ -285,18 +285,10 @@ def write(simulation: Simulation, folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
-            _replace(folder / name, content)
+            write_whole(folder / name, content, PUBLIC)
     except OSError as error:
         reason = error.strerror or "the disk refused the write"
         raise InputError("out", f"not written ({reason}); free space or name another folder") from error
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Put a file in place in one step."""
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as staging:
-        fresh = Path(staging) / path.name
-        fresh.write_bytes(content)
-        fresh.replace(path)
 
 
 def _long_csv(cohort: Cohort) -> str:

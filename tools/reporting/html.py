@@ -17,7 +17,7 @@ from tools.reporting.result import DiagnosisResult, Finding, IterationScore, Pre
 from tools.reporting.templates import fill
 from tools.reporting.words import STOPPED, percent, percent_range
 from tools.safety.errors import InputError
-from tools.safety.files import write_private
+from tools.safety.files import write_whole
 
 
 class Disagreement(NamedTuple):
@@ -128,7 +128,7 @@ def write(result: DiagnosisResult, path: str | os.PathLike[str]) -> None:
         raise InputError("report", "the path is a folder; name a file in it")
     page = render(result).encode()
     try:
-        write_private(target, page)
+        write_whole(target, page)
     except OSError as error:
         reason = error.strerror or "the system refused"
         raise InputError("report", f"cannot be written: {reason}; choose another place") from error

@@ -52,6 +52,7 @@ def check_archive(file: BinaryIO, name: str) -> None:
     try:
         with zipfile.ZipFile(file) as archive:
             entries = archive.infolist()
+    # zipfile says NotImplementedError of archives split over disks or made by a later version of the format.
     except (zipfile.BadZipFile, NotImplementedError, ValueError):
         raise InputError(name, "damaged: its parts cannot be listed; save it anew") from None
     if not {"word/document.xml", "[Content_Types].xml"} <= {entry.filename for entry in entries}:
