@@ -10,7 +10,7 @@ from tests.fakes.model_server import ModelServer
 from tests.fakes.replies import text
 from tests.graph.runs import HISTORY, run
 from tools.knowledge.quarantine import MARK, unfenced
-from tools.resources import open_shelf
+from tools.resources import open_library, open_shelf
 from tools.safety.errors import ModelOutputError
 
 FIELDS = ("title", "section", "text")
@@ -51,7 +51,7 @@ def test_words_of_a_document_are_marked_and_fenced_where_they_are_read(read):
         assert MARK in passage["text"]
         assert all(" " not in name for name in passage["other_names"])
     texts = {" ".join(unfenced(p["text"], p["fence"]).split()) for p in shown}
-    held = {" ".join(open_shelf().passage(p.id).text.split()) for p in result.knowledge.passages}
+    held = {" ".join(open_library().passages[p.id].text.split()) for p in result.knowledge.passages}
     assert texts == held
 
 
