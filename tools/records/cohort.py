@@ -203,7 +203,7 @@ class Cohort(BaseModel):
         """Number of visits."""
         return len(self.times)
 
-    @cached_property
+    @property
     def visits_per_patient(self) -> IntArray:
         """Number of visits of each patient, shape (n_patients,)."""
         return np.diff(self.visit_offsets)

@@ -1,0 +1,1 @@
+"""Evaluation: splits, metrics and what a predictor has to beat."""
