@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_before_delay
 
 from agents.reasoner import StatisticalReasoner
-from tools.safety.errors import InputError, ProviderError
+from agents.recording import recorded
+from tools.safety.errors import IikeaError, InputError, ProviderError
 
 STATISTICAL = "statistical"
 _TRANSIENT = {408, 409, 429, 500, 502, 503, 504, 529}
@@ -35,7 +36,8 @@ def open_model(name: str, seed: int = 0) -> BaseChatModel:
     """The chat model of a name: `statistical`, or `provider:model` as `init_chat_model` takes it.
 
     An OpenAI-compatible server is `openai:MODEL` with OPENAI_BASE_URL set. The client never retries. The
-    seed goes to the providers that take one (`openai`, `azure_openai`).
+    seed goes to the providers that take one (`openai`, `azure_openai`). While answers are recorded (see
+    `agents.recording`), the service is set up when it must be asked.
 
     Raises:
         InputError: the provider is unknown, or a setting or package of its own is missing.
@@ -44,6 +46,10 @@ def open_model(name: str, seed: int = 0) -> BaseChatModel:
         return StatisticalReasoner()
     if ":" not in name:
         raise InputError("model", f"write `{STATISTICAL}` or `provider:model`, such as openai:gpt-4o-mini")
+    return recorded(name, seed, lambda: _service(name, seed))
+
+
+def _service(name: str, seed: int) -> BaseChatModel:
     from langchain.chat_models import init_chat_model
 
     provider = name.partition(":")[0]
@@ -80,6 +86,7 @@ def request(model: Runnable[list[BaseMessage], AIMessage], messages: list[BaseMe
 
     Raises:
         ProviderError: the service stayed away, refused, or spoke no OpenAI-compatible answer.
+        InputError: the answer was to come from stored ones and is not there, or the model is not set up.
         RecursionError, pydantic.ValidationError: the arguments of a tool call are no JSON object.
     """
     retrying = Retrying(
@@ -90,7 +97,7 @@ def request(model: Runnable[list[BaseMessage], AIMessage], messages: list[BaseMe
     )
     try:
         return retrying(model.invoke, messages)
-    except (RecursionError, ValidationError):
+    except (RecursionError, ValidationError, IikeaError):
         raise
     except Exception as error:  # noqa: BLE001 - every client library has its own exceptions: map them all
         raise _provider_error(error) from None

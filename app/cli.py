@@ -7,6 +7,7 @@ import typer
 
 from app import commands, fitting
 from app.console import errors_as_exit_codes
+from app.evaluating import evaluate
 from app.knowledge import Libraries, knowledge
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app = typer.Typer(
 records = typer.Typer(no_args_is_help=True, help="Look at records, and fit a data set from them.")
 app.add_typer(records, name="records")
 app.add_typer(knowledge, name="knowledge")
+app.command()(evaluate)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 Format = Annotated[

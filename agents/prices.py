@@ -1,0 +1,82 @@
+"""What a model's tokens cost: a dated table of one provider, or the user's own prices."""
+
+import ipaddress
+import json
+import os
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from agents.providers import STATISTICAL
+from tools.safety.errors import InputError
+
+_TABLE = Path(__file__).with_name("prices.json")
+_MILLION = 1_000_000
+_DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$")
+_OWN = "give --price-in and --price-out, USD a million tokens"
+_OPENAI = "api.openai.com"
+
+
+class Price(NamedTuple):
+    """USD a million tokens read and written, and where the prices are from."""
+
+    usd_in: float
+    usd_out: float
+    source: str
+
+    def cost_usd(self, tokens_in: int, tokens_out: int) -> float:
+        """What so many tokens cost."""
+        return (tokens_in * self.usd_in + tokens_out * self.usd_out) / _MILLION
+
+
+def price_of(model: str, usd_in: float | None = None, usd_out: float | None = None) -> Price:
+    """Prices of a model.
+
+    Args:
+        model: as `agents.providers.open_model` takes it.
+        usd_in: the user's own price of a million tokens read.
+        usd_out: of a million tokens written.
+
+    Raises:
+        InputError: only one of the own prices is given, or neither for a model whose prices are not known:
+            one of another provider than OpenAI, or served elsewhere.
+    """
+    if (usd_in is None) != (usd_out is None):
+        raise InputError("price", "give both --price-in and --price-out")
+    if usd_in is not None and usd_out is not None:
+        return Price(usd_in, usd_out, "as given")
+    provider, _, name = model.partition(":")
+    if provider == STATISTICAL:
+        return Price(0.0, 0.0, "no model is asked")
+    if provider != "openai":
+        raise InputError("price", f"those of provider '{provider}' are not known; {_OWN}")
+    return _openai(name)
+
+
+def _openai(name: str) -> Price:
+    host = urlsplit(os.environ.get("OPENAI_BASE_URL", "") or f"https://{_OPENAI}").hostname or ""
+    if _is_this_machine(host):
+        return Price(0.0, 0.0, "the model is served by this machine")
+    table = _table()
+    listed = table["usd_per_million_tokens"].get(_DATED.sub("", name))
+    if host != _OPENAI or listed is None:
+        raise InputError("price", f"those of this model at this address are not known; {_OWN}")
+    usd_in, usd_out = listed
+    return Price(usd_in, usd_out, f"list prices of {table['date']}, see {table['source']}")
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@cache
+def _table() -> dict[str, Any]:
+    table: dict[str, Any] = json.loads(_TABLE.read_bytes())
+    return table

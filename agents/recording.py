@@ -1,0 +1,236 @@
+"""Answers of a language model kept by what was asked: nothing is paid twice, and a run can be replayed.
+
+While a `recording` is open, `agents.providers.open_model` gives a model that looks for its answer among the
+stored ones first. It reaches every node of a graph that is run inside it, and nobody outside.
+"""
+
+import json
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    ToolMessage,
+    messages_from_dict,
+    messages_to_dict,
+)
+from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import ConfigDict, ValidationError
+
+from agents.reasoner import StatisticalReasoner
+from tools.safety.errors import InputError
+from tools.safety.files import write_whole
+
+_CHARACTERS_PER_TOKEN = 4
+
+
+class Tally(NamedTuple):
+    """What requests took: how many there were, tokens read and written, and those of them paid for now."""
+
+    requests: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    paid_in: int = 0
+    paid_out: int = 0
+
+
+class Recording(ABC):
+    """Where answers come from before a service is asked, and a tally of them. Safe in several threads."""
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+        self._lock = threading.Lock()
+
+    @abstractmethod
+    def answer(self, request: dict[str, Any], ask: Callable[[], AIMessage]) -> AIMessage:
+        """The answer to a request.
+
+        Args:
+            request: JSON-native; equal requests have equal answers.
+            ask: asks the service.
+        """
+
+    def _count(self, tokens_in: int, tokens_out: int, paid: bool) -> None:
+        with self._lock:
+            added = (1, tokens_in, tokens_out, tokens_in * paid, tokens_out * paid)
+            self.tally = Tally(*(a + b for a, b in zip(self.tally, added, strict=True)))
+
+
+class StoredAnswers(Recording):
+    """Answers in a private folder, one file each, named by the sha256 of its request.
+
+    Args:
+        folder: of the answers; made if missing.
+        replay: whether to refuse what is not stored instead of asking.
+    """
+
+    def __init__(self, folder: Path, replay: bool = False) -> None:
+        super().__init__()
+        self.folder, self.replay = folder, replay
+
+    def answer(self, request: dict[str, Any], ask: Callable[[], AIMessage]) -> AIMessage:
+        """The stored answer; else the service's, which is stored before it is used.
+
+        Raises:
+            InputError: replayed, and the answer is not stored; or what is stored is damaged.
+            RecursionError: the answer was, or is, one that cannot be parsed.
+        """
+        path = self._path(request)
+        paid = not path.exists()
+        if paid and self.replay:
+            rule = "the answer to a request is not stored; run without --replay, as the first time"
+            raise InputError("replay", rule)
+        if paid:
+            self._store(path, _asked(ask))
+        message = self._load(path)
+        usage = message.usage_metadata if message else None
+        self._count(usage["input_tokens"] if usage else 0, usage["output_tokens"] if usage else 0, paid)
+        if message is None:
+            raise RecursionError("the arguments of a tool call in the stored answer cannot be parsed")
+        return message
+
+    def paid(self) -> tuple[int, int]:
+        """Tokens read and written by the model for all stored answers: each was paid for once."""
+        usages = [
+            message.usage_metadata for path in self.folder.glob("*/*.json") if (message := self._load(path))
+        ]
+        return (
+            sum(usage["input_tokens"] for usage in usages if usage),
+            sum(usage["output_tokens"] for usage in usages if usage),
+        )
+
+    def _path(self, request: dict[str, Any]) -> Path:
+        digest = sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
+        return self.folder / digest[:2] / f"{digest}.json"
+
+    def _store(self, path: Path, message: AIMessage | None) -> None:
+        for folder in (self.folder, path.parent):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        answer = messages_to_dict([message])[0] if message else None
+        write_whole(path, json.dumps({"answer": answer}, sort_keys=True).encode())
+
+    def _load(self, path: Path) -> AIMessage | None:
+        try:
+            stored = json.loads(path.read_bytes())["answer"]
+            message = messages_from_dict([stored])[0] if stored is not None else None
+        except (ValueError, KeyError, TypeError):
+            message = ToolMessage("", tool_call_id="")
+        if message is not None and not isinstance(message, AIMessage):
+            raise InputError("answers", f"{path.name} is damaged; remove it, and it is asked for again")
+        return message
+
+
+def _asked(ask: Callable[[], AIMessage]) -> AIMessage | None:
+    """The service's answer; None for one that cannot be parsed, which was paid for all the same."""
+    try:
+        return ask()
+    except (RecursionError, ValidationError):
+        return None
+
+
+class Rehearsal(Recording):
+    """The statistical reasoner in the place of a service, to estimate what a run will take."""
+
+    def answer(self, request: dict[str, Any], ask: Callable[[], AIMessage]) -> AIMessage:
+        """The reasoner's answer; tokens are a quarter of the characters that went in and came out."""
+        tools = request["options"].get("tools", [])
+        message = (
+            StatisticalReasoner()
+            .bind_tools(tools)
+            .invoke(messages_from_dict(request["messages"]), config={"callbacks": []})
+        )
+        said = json.dumps([message.content, [call["args"] for call in message.tool_calls]])
+        heard = json.dumps([request["messages"], tools])
+        self._count(len(heard) // _CHARACTERS_PER_TOKEN, len(said) // _CHARACTERS_PER_TOKEN, paid=True)
+        return message
+
+
+_OPEN: ContextVar[Recording | None] = ContextVar("recording", default=None)
+
+
+@contextmanager
+def recording(to: Recording | None) -> Iterator[None]:
+    """Has the models that are opened inside the block answer through a recording; None changes nothing."""
+    token = _OPEN.set(to) if to else None
+    try:
+        yield
+    finally:
+        if token:
+            _OPEN.reset(token)
+
+
+def recorded(name: str, seed: int, opened: Callable[[], BaseChatModel]) -> BaseChatModel:
+    """The model that `opened` gives; while a recording is open, one that answers through it.
+
+    Args:
+        name: of the model, part of what is asked.
+        seed: likewise.
+        opened: called when the service must be asked.
+    """
+    to = _OPEN.get()
+    return opened() if to is None else RecordedModel(model_name=name, seed=seed, opened=opened, to=to)
+
+
+class RecordedModel(BaseChatModel):
+    """A chat model whose answers go through a recording."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    model_name: str
+    seed: int
+    opened: Callable[[], BaseChatModel]
+    to: Recording
+
+    @property
+    def _llm_type(self) -> str:
+        return "recorded"
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | None = None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Offers tools, in any form that LangChain converts."""
+        converted = [convert_to_openai_tool(tool) for tool in tools]
+        return self.bind(tools=converted, tool_choice=tool_choice, **kwargs)
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> ChatResult:
+        options: dict[str, Any] = {name: kwargs[name] for name in ("tools", "tool_choice") if name in kwargs}
+        said = [_essence(message) for message in messages]
+        request = {"model": self.model_name, "seed": self.seed, "messages": said, "options": options}
+        message = self.to.answer(request, lambda: self._ask(messages, options))
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+    def _ask(self, messages: list[BaseMessage], options: dict[str, Any]) -> AIMessage:
+        model = self.opened()
+        bound = model.bind_tools(options["tools"], tool_choice=options["tool_choice"]) if options else model
+        return bound.invoke(messages, config={"callbacks": []})
+
+
+_SAID = {"content", "tool_calls", "invalid_tool_calls", "tool_call_id", "type"}
+
+
+def _essence(message: BaseMessage) -> dict[str, Any]:
+    """A message as `messages_to_dict` has it, without what differs from run to run: ids and times."""
+    dumped = messages_to_dict([message])[0]
+    return {"type": dumped["type"], "data": {k: v for k, v in dumped["data"].items() if k in _SAID}}

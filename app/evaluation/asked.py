@@ -1,0 +1,101 @@
+"""What an evaluation is asked for, and the methods there are."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+from agents.providers import STATISTICAL
+from tools.causal.scores import ScoreName
+from tools.evaluation.neural import Peer
+from tools.safety.errors import InputError
+
+BASELINES = (
+    *("frequency", "history_frequency", "transition_sum", "transition_noisy_or", "history_transition"),
+    "linear",
+)
+PEERS: dict[str, Peer] = {"retain": "RETAIN", "transformer": "Transformer"}
+DEFAULT = "default"
+SCORE = "score_"
+USUAL = (*BASELINES, DEFAULT, "without_causal", "without_knowledge")
+ALL = (*USUAL, *(f"{SCORE}{score}" for score in get_args(ScoreName)))
+_KEPT_OF_RECORDS = 100  # predictions a patient that are kept, and calibrated
+_KEPT_OF_MODELS = 20  # that a language model is asked for
+
+
+class Asked(NamedTuple):
+    """An evaluation as it is asked for.
+
+    Attributes:
+        records: to evaluate on.
+        format: of the records; told from the files when None.
+        system: code system, see `tools.records.read.read_cohort`.
+        split: `80-20`, `paper` or `loo`.
+        vocabulary: `full` or `category`.
+        methods: rows of the table.
+        n_seeds: splits; seeds count from 0.
+        limit: of test patients a split; None for all.
+        out: folder of everything that is kept.
+        model: that the graph's agents ask.
+        answer_form: of the model, see `agents.settings.Settings`.
+        libraries: folders, the most trusted first; none for the demo library.
+        replay: whether to ask no model and take stored answers alone.
+    """
+
+    records: Path
+    format: str | None
+    system: str | None
+    split: str
+    vocabulary: str
+    methods: tuple[str, ...]
+    n_seeds: int
+    limit: int | None
+    out: Path
+    model: str = STATISTICAL
+    answer_form: str = "tool"
+    libraries: tuple[str, ...] = ()
+    replay: bool = False
+
+    @property
+    def asks_a_service(self) -> bool:
+        """Whether a language model is to be asked."""
+        return self.model != STATISTICAL
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Of the graph's run, but for its data and what the method switches off."""
+        return {
+            "model": self.model,
+            "answer_form": self.answer_form,
+            "libraries": list(self.libraries),
+            "top_k": _KEPT_OF_MODELS if self.asks_a_service else _KEPT_OF_RECORDS,
+            "resamples": 0,
+        }
+
+
+def parse_methods(text: str | None) -> tuple[str, ...]:
+    """Methods by name, in the order of the table; the usual ones when None, all but the peers for `all`.
+
+    Raises:
+        InputError: a name is unknown.
+    """
+    if text is None:
+        return USUAL
+    named = [name.strip() for name in text.split(",") if name.strip()]
+    if named == ["all"]:
+        return ALL
+    known = (*ALL, *PEERS)
+    if not named or not set(named) <= set(known):
+        raise InputError("methods", f"unknown; name some of {', '.join(known)}, separated by commas, or all")
+    return tuple(method for method in known if method in named)
+
+
+def of_graph(methods: Sequence[str]) -> tuple[str, ...]:
+    """Those that run the diagnosis graph."""
+    return tuple(method for method in methods if method not in {*BASELINES, *PEERS})
+
+
+def switches(method: str) -> dict[str, Any]:
+    """Settings by which a method of the graph differs from the default."""
+    if method.startswith(SCORE):
+        return {"score": method.removeprefix(SCORE)}
+    return {} if method == DEFAULT else {method: True}

@@ -1,0 +1,93 @@
+"""The diagnosis graph for a few patients of one method, in whatever process it is sent to.
+
+What is sent holds each patient's earlier visits and no more: the last visit cannot reach the graph.
+"""
+
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from agents.prices import Price
+from agents.recording import Recording, StoredAnswers, recording
+from tools.evaluation.ledger import Outcome
+from tools.safety.errors import BudgetExceeded, ModelOutputError
+
+
+class Case(NamedTuple):
+    """A patient's row in the cohort, and the visits but the last, oldest first, codes as `SYSTEM:code`."""
+
+    row: int
+    history: list[list[str]]
+
+
+class Work(NamedTuple):
+    """A few patients to be computed.
+
+    Attributes:
+        settings: of `graph.context.DiagnosisContext`.
+        cases: the patients.
+        answers: folder of stored answers; None where no service is asked.
+        replay: whether to take stored answers alone.
+        price: of the model's tokens.
+    """
+
+    settings: dict[str, Any]
+    cases: tuple[Case, ...]
+    answers: Path | None
+    replay: bool
+    price: Price
+
+
+def compute(work: Work) -> list[Outcome]:
+    """Outcomes of the patients, in order.
+
+    Raises:
+        ProviderError: the model service failed; the patient is not finished.
+        InputError: a setting is wrong, or a stored answer is missing or damaged.
+    """
+    return [_outcome(case, work) for case in work.cases]
+
+
+def diagnose(case: Case, settings: dict[str, Any], to: Recording | None) -> dict[str, Any]:
+    """The graph's result for a patient, its model's answers going through a recording.
+
+    Raises:
+        IikeaError: the graph ended without a result.
+    """
+    from graph.context import DiagnosisContext
+    from graph.diagnosis import graph
+
+    context = DiagnosisContext(**settings)
+    with recording(to):
+        result: dict[str, Any] = graph.invoke({"history": case.history, "comment": ""}, context=context)
+    answer: dict[str, Any] = result["result"]
+    return answer
+
+
+def _outcome(case: Case, work: Work) -> Outcome:
+    """One patient; a model that gives no usable answer within its limits counts as a refusal."""
+    answers = StoredAnswers(work.answers, work.replay) if work.answers else None
+    begin = time.perf_counter()
+    try:
+        found = _answered(diagnose(case, work.settings, answers))
+    except (ModelOutputError, BudgetExceeded) as error:
+        found = {"refusal": type(error).__name__}
+    if answers:
+        tally = answers.tally
+        found |= {"calls": tally.requests, "tokens_in": tally.tokens_in, "tokens_out": tally.tokens_out}
+        found["cost_usd"] = work.price.cost_usd(tally.paid_in, tally.paid_out)
+    return Outcome(row=case.row, seconds=round(time.perf_counter() - begin, 3), **found)
+
+
+def _answered(result: dict[str, Any]) -> dict[str, Any]:
+    predictions = result["predictions"]
+    refusal = (result["refusal"] or {}).get("kind", "")
+    expected = result.get("n_expected")
+    length = len(predictions) if expected is None else round(expected)
+    return {
+        "codes": [] if refusal else [prediction["code"] for prediction in predictions],
+        "probabilities": [] if refusal else [prediction["probability"] for prediction in predictions],
+        "length": 0 if refusal else length,
+        "refusal": refusal,
+        "calls": result["calls"],
+    }
