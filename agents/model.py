@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Generic, NamedTuple, TypeVar
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
@@ -181,6 +182,7 @@ class _Dialogue(Generic[A]):
         return next(broken, response.text)
 
 
+@cache
 def _instruction(task: str, answer: type[Answer]) -> str:
     prompt = load(task)
     if prompt.answer != answer.__name__:

@@ -34,6 +34,16 @@ _OTHERS = re.compile(
 )
 
 
+# What a pattern without regard to case takes for an ASCII letter, though it is none.
+_LIKE_ASCII = str.maketrans("\u017f\u212a\u0131\u0130", "skii")
+
+
+def found_in(text: str, names: Iterable[str]) -> list[str]:
+    """The lower-case names that a text may hold, in any case: a pattern of the others finds nothing in it."""
+    lowered = text.translate(_LIKE_ASCII).lower()
+    return [name for name in names if name in lowered or not name.isascii()]
+
+
 def name_pattern(names: Iterable[str]) -> str:
     """A regular expression of names, or of their plurals, as whole words; the longest of overlapping ones."""
     longest_first = sorted(names, key=lambda name: (-len(name), name))
@@ -47,9 +57,9 @@ def is_another(text: str, start: int, end: int) -> bool:
 
 def is_named(text: str, disease: CaseDisease) -> bool:
     """Whether a sentence names a disease: by a usual name, or by all telling words of its name."""
-    usual = [name.lower() for name in (*disease.aliases, disease.name) if name]
     lowered = text.lower()
-    found = re.finditer(name_pattern(usual), lowered)
+    usual = [name.lower() for name in (*disease.aliases, disease.name) if name]
+    found = re.finditer(name_pattern(name for name in usual if name in lowered), lowered)
     if any(not is_another(lowered, *place.span()) for place in found):
         return True
     return speaks_of(_without_others(lowered, disease.name.lower()), disease.name)

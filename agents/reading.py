@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import combinations, product
 from typing import NamedTuple
 
 from agents.answers import QuotedClaim, Reading
 from agents.cases import CaseDisease, PassageCase
 from agents.clauses import clauses, denies, is_denied
-from agents.naming import is_another, name_pattern
+from agents.naming import found_in, is_another, name_pattern
 from tools.knowledge.quarantine import unfenced, unmarked
 from tools.knowledge.text import sentences
 from tools.reporting.result import EffectDirection, Strength
@@ -116,7 +117,7 @@ class _Names:
         for disease in case.diseases:
             for name in dict.fromkeys(name.lower() for name in (*disease.aliases, disease.name) if name):
                 self.codes.setdefault(name, []).append(disease.code)
-        self.pattern = re.compile(name_pattern(self.codes), re.IGNORECASE)
+        self.pattern = _pattern(tuple(found_in(unmarked(case.passage.text), self.codes)))
 
     def places(self, clause: str) -> dict[str, tuple[int, int]]:
         """Code to where a clause first names it: start and end."""
@@ -126,6 +127,11 @@ class _Names:
                 for code in self.codes[found[1].lower()]:
                     places.setdefault(code, found.span())
         return places
+
+
+@lru_cache(maxsize=512)
+def _pattern(names: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile(name_pattern(names), re.IGNORECASE)
 
 
 class _Sentence:

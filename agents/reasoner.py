@@ -25,7 +25,9 @@ from pydantic import ValidationError
 
 from agents import thoughts
 from agents.answers import Answer
+from tools.numerics.memory import Memory
 
+_DESCRIBED = Memory(1 << 14)
 _NO_CASE = (
     "I am the statistical reasoner: I answer case documents (one JSON object with a `task`) from the "
     "numbers in them. To talk, choose a language model."
@@ -57,7 +59,7 @@ class StatisticalReasoner(BaseChatModel):
         **kwargs: Any,  # noqa: ANN401
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """Offers tools, in any form that LangChain converts."""
-        return self.bind(tools=[convert_to_openai_tool(tool) for tool in tools], **kwargs)
+        return self.bind(tools=list(map(_described, tools)), **kwargs)
 
     def _generate(
         self,
@@ -83,6 +85,11 @@ class StatisticalReasoner(BaseChatModel):
             usage_metadata=getattr(message, "usage_metadata", None),
         )
         yield ChatGenerationChunk(message=chunk)
+
+
+def _described(tool: dict[str, Any] | type | Callable[..., Any] | BaseTool) -> dict[str, Any]:
+    """A tool as OpenAI describes it. The tool is kept beside it, so that no other takes its `id`."""
+    return _DESCRIBED.recall(id(tool), lambda: (tool, convert_to_openai_tool(tool)))[1]
 
 
 def _answer(messages: list[BaseMessage], offered: set[str]) -> AIMessage:

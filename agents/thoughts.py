@@ -1,6 +1,7 @@
 """What the statistical reasoner thinks: for each task, from the case alone, a tool to call or an answer."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Annotated, Any, NamedTuple
 
 import networkx as nx
@@ -48,7 +49,7 @@ def think(case: str, offered: frozenset[str], results: list[dict[str, Any]]) -> 
     Raises:
         pydantic.ValidationError: `case` is no case document.
     """
-    match _CASES.validate_json(case):
+    match _read(case):
         case QueryCase() as query:
             return write_query(query)
         case PassageCase() as passage:
@@ -59,6 +60,12 @@ def think(case: str, offered: frozenset[str], results: list[dict[str, Any]]) -> 
             return amend_graph(amendment, offered, results)
         case DecisionCase() as decision:
             return decide(decision)
+
+
+@lru_cache(maxsize=8)
+def _read(case: str) -> _AnyCase:
+    """The case of a document, which is put again after each tool call."""
+    return _CASES.validate_json(case)
 
 
 def write_query(case: QueryCase) -> Query:

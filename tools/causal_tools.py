@@ -98,7 +98,7 @@ def score_edits(
     """What each legal single-edge edit of a graph (add, remove, reverse) would gain, best first, nats."""
     accepted, graph = Score(score, by_burden, ess), _graph(nodes, edges)
     case = _open(store, nodes, history, max_parents, max_edges)
-    shown = edits.edit_gains(graph, case.matrix, case.rules, accepted)[:limit]
+    shown = edits.edit_gains(graph, case.matrix, case.rules, accepted, limit)
     held_out = edits.held_out_gains(graph, case.matrix, shown, accepted)
     confidence = case.confidence(accepted, resamples, seed)
     n_patients = case.matrix.n_patients

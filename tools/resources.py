@@ -50,13 +50,16 @@ def _demo_dataset(records: Path) -> "ClinicalDataset":
 
 
 def open_matrix(store: str, nodes: tuple[str, ...]) -> "DiagnosisMatrix":
-    """The diagnosis matrix of some diseases of a store; the last few are kept."""
+    """The diagnosis matrix of some diseases of a store; the last few are kept.
+
+    Families recur in many cases of a store, so their counts and scores are kept with its data set.
+    """
     return _matrix(open_dataset(store), nodes)
 
 
 @lru_cache(maxsize=4)
 def _matrix(dataset: "ClinicalDataset", nodes: tuple[str, ...]) -> "DiagnosisMatrix":
-    return dataset.matrix(nodes)
+    return dataset.matrix(nodes).shared_in(dataset.memory, map(dataset.vocabulary.column, nodes))
 
 
 def open_library(folder: str = "") -> "KnowledgeLibrary":

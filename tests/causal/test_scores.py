@@ -109,21 +109,15 @@ kernels = st.sampled_from(["numba", "numpy"])
 def test_a_family_and_its_neighbours_scored_from_one_count_equal_one_by_one(seed, method, kernels):
     graph, matrix = random_graph(seed), random_matrix(seed, kernels=kernels)
     wanted = scores.columns(matrix, KEYS[0], graph.parents(KEYS[0]))
-    columns = tuple(c for c in range(len(KEYS)) if c not in (wanted.effect, *wanted.parents))
-    with_one = [scores.Wanted(wanted.effect, tuple(sorted((*wanted.parents, c)))) for c in columns]
-    without = [
-        scores.Wanted(wanted.effect, tuple(p for p in wanted.parents if p != q)) for q in wanted.parents
+    toggled = [set(wanted.parents) ^ ({c} - {wanted.effect}) for c in range(len(KEYS))]
+    alone = [
+        one_score(matrix, scores.Wanted(wanted.effect, tuple(sorted(parents))), method) for parents in toggled
     ]
     tolerance = {"abs": 1e-9} if scores.named(method).name in CELL_SCORES else {"rel": 1e-8, "abs": 1e-6}
-    found = scores.neighbour_scores(matrix, wanted, columns, method)
-    for together, alone in (
-        (found.more, with_one),
-        (found.fewer, without),
-        (np.array([found.own]), [wanted]),
-    ):
-        assert together.tolist() == pytest.approx(
-            [one_score(matrix, one, method) for one in alone], **tolerance
-        )
+    some = np.array([3, 1])
+    for columns in (some, np.arange(len(KEYS)), some):
+        together = scores.toggled_scores(matrix, wanted, columns, method)
+        assert together.tolist() == pytest.approx([alone[c] for c in columns], **tolerance)
 
 
 def one_score(matrix, wanted, method):

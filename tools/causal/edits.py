@@ -1,6 +1,8 @@
 """What every single-edge edit of a graph would do to its score."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -15,9 +17,11 @@ from tools.causal.scores import Method, Wanted
 
 Float = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
+Int64 = npt.NDArray[np.int64]
 Operation = Literal["add", "remove", "reverse"]
 
 OPERATIONS: tuple[Operation, ...] = ("add", "remove", "reverse")
+_ALPHABETICAL = np.argsort(np.argsort(OPERATIONS))
 
 
 class Edit(NamedTuple):
@@ -27,6 +31,21 @@ class Edit(NamedTuple):
     cause: str
     effect: str
     gain: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Ground:
+    """What all graphs over some diseases have in common in a search.
+
+    Attributes:
+        inside: columns of the diseases, ascending.
+        fixed: edges that must stay, shape (n_nodes, n_nodes).
+        allowed: edges that may be added, likewise.
+    """
+
+    inside: Int64
+    fixed: Bool
+    allowed: Bool
 
 
 class Neighbourhood:
@@ -48,40 +67,32 @@ class Neighbourhood:
     def __init__(
         self, graph: CausalGraph, matrix: DiagnosisMatrix, constraints: Constraints, method: Method
     ) -> None:
-        size = len(matrix.nodes)
         self.matrix, self.constraints, self.score = matrix, constraints, scores.named(method)
         self._nodes = graph.nodes
-        self._inside = np.zeros(size, dtype=np.bool_)
-        self._inside[[matrix.column(node) for node in graph.nodes]] = True
-        self._fixed = self._pairs(constraints.required)
-        self._allowed = self._may_be_edges()
-        self.edges = self._pairs(graph.edges)
-        self._rises = np.full((size, size), -np.inf)
-        self._losses = np.full((size, size), -np.inf)
-        self._stale = set(np.flatnonzero(self._inside).tolist())
+        key = "ground", graph.nodes, constraints.key
+        self._ground = matrix.memory.recall(key, lambda: _ground(graph.nodes, matrix, constraints))
+        self.edges = _pairs(graph.edges, matrix)
+        self._changes = np.full(self.edges.shape, -np.inf)
+        self._stale = set(self._ground.inside.tolist())
 
     @property
     def graph(self) -> CausalGraph:
         """The graph as it stands."""
         names = self.matrix.nodes
-        return CausalGraph(self._nodes, [(names[a], names[b]) for a, b in np.argwhere(self.edges)])
+        return CausalGraph(self._nodes, [(names[a], names[b]) for a, b in np.argwhere(self.edges).tolist()])
 
     def gains(self) -> Float:
         """Change of the score by each operation on each pair, nats, -inf where illegal; shape (3, n, n)."""
         self._freshen()
-        edges, paths = self.edges, _paths(self.edges)
-        room = self._inside & (edges.sum(axis=0) < self.constraints.max_parents)
-        gains = np.full((len(OPERATIONS), *edges.shape), -np.inf)
         limit = self.constraints.max_edges
-        if limit is None or np.count_nonzero(edges) < limit:
-            free = self._allowed & room & self._inside[:, None] & ~edges & ~edges.T & ~paths.T
-            np.copyto(gains[0], self._rises, where=free)
-        loose = edges & ~self._fixed
-        np.copyto(gains[1], self._losses, where=loose)
-        has_detour = edges.astype(np.float32) @ paths.astype(np.float32) > 0
-        turnable = loose & self._allowed.T & room[:, None] & ~has_detour
-        np.add(self._losses, self._rises.T, out=gains[2], where=turnable)
-        return gains
+        edges, most = self.edges, -1 if limit is None else limit
+        allowed, fixed = self._ground.allowed, self._ground.fixed
+        given = edges, allowed, fixed, self._changes, self.constraints.max_parents, most
+        if self.matrix.kernels == "numpy":
+            return _gains(*given)
+        from tools.causal import edit_kernels
+
+        return edit_kernels.gains(*given)
 
     def apply(self, operation: Operation, cause: int, effect: int) -> None:
         """Make one edit; columns."""
@@ -97,37 +108,59 @@ class Neighbourhood:
         nodes = self.matrix.nodes
         return Edit(OPERATIONS[operation], nodes[cause], nodes[effect], float(gains.flat[place]))
 
-    def _pairs(self, edges: tuple[tuple[str, str], ...]) -> Bool:
-        marks = np.zeros((len(self.matrix.nodes),) * 2, dtype=np.bool_)
-        for cause, effect in edges:
-            marks[self.matrix.column(cause), self.matrix.column(effect)] = True
-        return marks
-
-    def _may_be_edges(self) -> Bool:
-        """Edges that may be added: what time, tiers and people permit, between diseases that vary."""
-        forbidden = self._pairs(self.constraints.forbidden) | self._fixed.T
-        varies = np.array(
-            [0 < len(one.patients) < self.matrix.n_patients for one in self.matrix.first_diagnoses]
-        )
-        free = permitted(self.matrix, self.constraints) & ~forbidden
-        return np.asarray(free & varies[:, None] & varies)
-
     def _freshen(self) -> None:
         for effect in sorted(self._stale):
-            wanted = self._family(effect)
-            parents = list(wanted.parents)
-            open_ = self._allowed[:, effect] & self._inside
-            open_[parents] = False
-            has_room = len(parents) < self.constraints.max_parents
-            candidates = np.flatnonzero(open_).tolist() if has_room else []
-            found = scores.neighbour_scores(self.matrix, wanted, tuple(candidates), self.score)
-            self._rises[:, effect] = self._losses[:, effect] = -np.inf
-            self._rises[candidates, effect] = found.more - found.own
-            self._losses[parents, effect] = found.fewer - found.own
+            key = self._ground, self.score, effect, self.edges[:, effect].tobytes()
+            self._changes[:, effect] = self.matrix.memory.recall(key, partial(self._changed, effect))
         self._stale.clear()
 
-    def _family(self, effect: int) -> Wanted:
-        return Wanted(effect, tuple(np.flatnonzero(self.edges[:, effect]).tolist()))
+    def _changed(self, effect: int) -> Float:
+        """Change of the score by adding each cause of an effect, or by removing it where it is one."""
+        lost_or_gained = self.edges[:, effect].copy()
+        parents = np.flatnonzero(lost_or_gained).tolist()
+        if len(parents) < self.constraints.max_parents:
+            lost_or_gained |= self._ground.allowed[:, effect]
+        columns = np.flatnonzero(lost_or_gained)
+        wanted = Wanted(effect, tuple(parents))
+        found = scores.toggled_scores(self.matrix, wanted, np.append(columns, effect), self.score)
+        changes = np.full(len(lost_or_gained), -np.inf)
+        changes[columns] = found[:-1] - found[-1]
+        return changes
+
+
+def _ground(nodes: tuple[str, ...], matrix: DiagnosisMatrix, constraints: Constraints) -> _Ground:
+    """Edges may be added that time, tiers and people permit, between diseases that vary."""
+    fixed = _pairs(constraints.required, matrix)
+    inside = np.array(sorted(map(matrix.column, nodes)), dtype=np.int64)
+    free = np.zeros(len(matrix.nodes), dtype=np.bool_)
+    free[inside] = [0 < len(matrix.first_diagnoses[place].patients) < matrix.n_patients for place in inside]
+    permits = permitted(matrix, constraints) & ~_pairs(constraints.forbidden, matrix) & ~fixed.T
+    return _Ground(inside, fixed, np.asarray(permits & free[:, None] & free))
+
+
+def _pairs(edges: Iterable[tuple[str, str]], matrix: DiagnosisMatrix) -> Bool:
+    marks = np.zeros((len(matrix.nodes),) * 2, dtype=np.bool_)
+    for cause, effect in edges:
+        marks[matrix.column(cause), matrix.column(effect)] = True
+    return marks
+
+
+def _gains(
+    edges: Bool, allowed: Bool, fixed: Bool, changes: Float, max_parents: int, max_edges: int
+) -> Float:
+    """See `edit_kernels.gains`."""
+    paths = _paths(edges)
+    room = edges.sum(axis=0) < max_parents
+    gains = np.full((len(OPERATIONS), *edges.shape), -np.inf)
+    if max_edges < 0 or np.count_nonzero(edges) < max_edges:
+        free = allowed & room & ~edges & ~paths.T
+        np.copyto(gains[0], changes, where=free)
+    loose = edges & ~fixed
+    np.copyto(gains[1], changes, where=loose)
+    has_detour = edges.astype(np.float32) @ paths.astype(np.float32) > 0
+    turnable = loose & allowed.T & room[:, None] & ~has_detour
+    np.add(changes, changes.T, out=gains[2], where=turnable)
+    return gains
 
 
 def _paths(edges: Bool) -> Bool:
@@ -164,12 +197,26 @@ def edit_gains(
     matrix: DiagnosisMatrix,
     constraints: Constraints = UNCONSTRAINED,
     method: Method = scores.DEFAULT,
+    limit: int | None = None,
 ) -> tuple[Edit, ...]:
-    """The legal edits with their gains (see `edit_deltas`), best first; ties by operation, cause, effect."""
+    """The legal edits with their gains (see `edit_deltas`), best first; ties by operation, cause, effect.
+
+    Args:
+        graph: its nodes are columns of `matrix`.
+        matrix: the data.
+        constraints: what the graphs may hold.
+        method: the score.
+        limit: the best so many, None for all.
+    """
     around = Neighbourhood(graph, matrix, constraints, method)
     gains = around.gains()
-    edits = (around.edit(gains, int(place)) for place in np.flatnonzero(gains > -np.inf))
-    return tuple(sorted(edits, key=lambda edit: (-edit.gain, edit[:3])))
+    places = np.flatnonzero(gains > -np.inf)
+    operation, cause, effect = np.unravel_index(places, gains.shape)
+    alphabetical = np.argsort(np.argsort(matrix.nodes))
+    ranked = np.lexsort(
+        (alphabetical[effect], alphabetical[cause], _ALPHABETICAL[operation], -gains.flat[places])
+    )
+    return tuple(around.edit(gains, place) for place in places[ranked[:limit]].tolist())
 
 
 def apply(graph: CausalGraph, edit: Edit) -> CausalGraph:
@@ -188,12 +235,20 @@ def held_out_gains(
     """What each edit changes the log-likelihood of patients held out by, nats (see `Score.held_out`)."""
     score = scores.named(method).held_out
     touched = [(edit.effect, edit.cause) if edit.operation == "reverse" else (edit.effect,) for edit in edits]
-    edited = [apply(graph, edit) for edit in edits]
-    before = [[scores.columns(matrix, n, graph.parents(n)) for n in nodes] for nodes in touched]
-    after = [
-        [scores.columns(matrix, n, new.parents(n)) for n in nodes]
-        for nodes, new in zip(touched, edited, strict=True)
+    before = {node: frozenset(graph.parents(node)) for node in {node for nodes in touched for node in nodes}}
+    families = [
+        scores.columns(matrix, node, parents[node])
+        for edit, nodes in zip(edits, touched, strict=True)
+        for parents in (_parents_after(edit, before), before)
+        for node in nodes
     ]
-    families = [family for both in zip(after, before, strict=True) for some in both for family in some]
     found = iter(scores.local_scores(matrix, families, score).tolist())
     return tuple(sum(next(found) for _ in nodes) - sum(next(found) for _ in nodes) for nodes in touched)
+
+
+def _parents_after(edit: Edit, before: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+    """The causes of the diseases that an edit touches."""
+    if edit.operation == "add":
+        return {edit.effect: before[edit.effect] | {edit.cause}}
+    after = {edit.effect: before[edit.effect] - {edit.cause}}
+    return after if edit.operation == "remove" else after | {edit.cause: before[edit.cause] | {edit.effect}}

@@ -8,7 +8,7 @@ from tools.causal.dag import CausalGraph, Edge
 from tools.causal.matrix import BurdenMeasure, DiagnosisMatrix
 from tools.causal.orientation import IDENTIFIED_NATS, Direction, time_evidence
 from tools.causal.profile import strength_intervals
-from tools.causal.scores import Method, Wanted
+from tools.causal.scores import Method, Score, Wanted
 from tools.causal.tables import Family
 
 IdentifiedBy = Literal["time", "score", "nothing"]
@@ -106,12 +106,16 @@ class _Strength(NamedTuple):
 
 
 def fit(graph: CausalGraph, matrix: DiagnosisMatrix, method: Method = scores.DEFAULT) -> GraphFit:
-    """Fit a graph to the diagnoses.
+    """Fit a graph to the diagnoses; kept with the matrix.
 
     Raises:
         InputError: unknown method, a node that is not a column, or a family too large to count.
     """
     score = scores.named(method)
+    return matrix.memory.recall(("fit", graph.nodes, graph.edges, score), lambda: _fit(graph, matrix, score))
+
+
+def _fit(graph: CausalGraph, matrix: DiagnosisMatrix, score: Score) -> GraphFit:
     empty = CausalGraph(graph.nodes)
     totals = [
         scores.total_score(g, matrix, m) for m in (score, "loglik", score.held_out) for g in (graph, empty)
@@ -131,7 +135,7 @@ def fit(graph: CausalGraph, matrix: DiagnosisMatrix, method: Method = scores.DEF
     )
 
 
-def _edges(graph: CausalGraph, matrix: DiagnosisMatrix, method: scores.Score) -> tuple[EdgeFit, ...]:
+def _edges(graph: CausalGraph, matrix: DiagnosisMatrix, method: Score) -> tuple[EdgeFit, ...]:
     strengths, evidence = _strengths(graph, matrix), time_evidence(matrix)
     gains, held_out_gains = (_gains(graph, matrix, m) for m in (method, method.held_out))
     turned = _reversals(graph, matrix, method, gains)
@@ -148,7 +152,7 @@ def _edges(graph: CausalGraph, matrix: DiagnosisMatrix, method: scores.Score) ->
     )
 
 
-def _gains(graph: CausalGraph, matrix: DiagnosisMatrix, method: scores.Score) -> dict[Edge, float]:
+def _gains(graph: CausalGraph, matrix: DiagnosisMatrix, method: Score) -> dict[Edge, float]:
     """What the score loses without each edge."""
     whole = _families(graph, matrix, (edge.effect for edge in graph.edges))
     fewer = [
@@ -159,7 +163,7 @@ def _gains(graph: CausalGraph, matrix: DiagnosisMatrix, method: scores.Score) ->
 
 
 def _reversals(
-    graph: CausalGraph, matrix: DiagnosisMatrix, method: scores.Score, gains: dict[Edge, float]
+    graph: CausalGraph, matrix: DiagnosisMatrix, method: Score, gains: dict[Edge, float]
 ) -> dict[Edge, float | None]:
     """What turning each edge round changes the score by; None where it may not be turned."""
     found: dict[Edge, float | None] = dict.fromkeys(graph.edges)
@@ -186,7 +190,7 @@ def _without(parents: tuple[str, ...], cause: str) -> tuple[str, ...]:
 
 
 def _differences(
-    matrix: DiagnosisMatrix, more: list[Wanted], fewer: list[Wanted], method: scores.Score
+    matrix: DiagnosisMatrix, more: list[Wanted], fewer: list[Wanted], method: Score
 ) -> list[float]:
     found = scores.local_scores(matrix, [*more, *fewer], method)
     return [float(difference) for difference in found[: len(more)] - found[len(more) :]]

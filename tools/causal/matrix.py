@@ -3,15 +3,16 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from tools.causal.diagnoses import FirstDiagnoses
-from tools.causal.lagged import LaggedDesign
+from tools.causal.lagged import LaggedDesign, Transitions
 from tools.causal.strata import MAX_STRATA, Groups, Strata
 from tools.numerics import bits
+from tools.numerics.bits import Words
 from tools.numerics.counting import Packed
 from tools.numerics.jit import DEFAULT_KERNELS, Kernels
 from tools.numerics.memory import Memory
@@ -24,6 +25,18 @@ Int8 = npt.NDArray[np.int8]
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
 BurdenMeasure = Literal["codes", "visits"]
+
+
+class Sharing(NamedTuple):
+    """Where answers about some records are kept, and what the diseases of a case are called there.
+
+    Attributes:
+        memory: the answers.
+        numbers: of the diseases, one each.
+    """
+
+    memory: Memory
+    numbers: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +58,7 @@ class DiagnosisMatrix:
             the constant by which eq. 5 over all codes differs from eq. 5 over the nodes. NaN for patients
             drawn from others, whose other codes are not known.
         kernels: which implementation counts and fits; the counts are equal.
+        sharing: what is shared with matrices of other diseases of the same records, see `shared_in`.
     """
 
     nodes: tuple[str, ...]
@@ -55,6 +69,7 @@ class DiagnosisMatrix:
     out_of_graph: float = 0.0
     kernels: Kernels = "numpy"
     fold: Int8 | None = None
+    sharing: Sharing | None = None
 
     @classmethod
     def of(
@@ -93,10 +108,41 @@ class DiagnosisMatrix:
         """What burden is counted in: `codes`, or `visits` where codes count the slots and not the patient."""
         return "codes" if self.slots is None else "visits"
 
+    def shared_in(self, memory: Memory, numbers: Iterable[int]) -> "DiagnosisMatrix":
+        """The matrix, which keeps what does not depend on its other diseases where others find it.
+
+        Families recur in many cases. Answers are the same with and without: a key holds all that one
+        depends on, the order of the causes included, by which sums are rounded.
+
+        Args:
+            memory: of matrices over the same patients, with the same kernels.
+            numbers: of the nodes, the same for one disease in all of these.
+        """
+        return replace(self, sharing=Sharing(memory, tuple(numbers)))
+
     @cached_property
     def memory(self) -> Memory:
         """Answers about this matrix, which die with it."""
         return Memory(MEMORY_BYTES)
+
+    @property
+    def shared(self) -> Memory:
+        """Answers about its diseases that do not depend on which others it holds."""
+        return self.memory if self.sharing is None else self.sharing.memory
+
+    @cached_property
+    def numbers(self) -> tuple[int, ...]:
+        """What each column is called in `shared`."""
+        return tuple(range(len(self.nodes))) if self.sharing is None else self.sharing.numbers
+
+    @cached_property
+    def number_of(self) -> Int64:
+        """As `numbers`, to pick many from, shape (n_nodes,)."""
+        return np.array(self.numbers, dtype=np.int64)
+
+    def named(self, columns: Iterable[int]) -> tuple[int, ...]:
+        """What some columns are called in `shared`, in their order."""
+        return tuple([self.numbers[column] for column in columns])
 
     @cached_property
     def _columns(self) -> dict[str, int]:
@@ -117,9 +163,13 @@ class DiagnosisMatrix:
     @cached_property
     def packed(self) -> Packed:
         """The columns as bits (eq. 3)."""
-        rows = (one.patients for one in self.first_diagnoses)
-        columns = bits.pack_rows(rows, len(self.nodes), self.n_patients)
-        return Packed(columns, self.n_patients, self.kernels)
+
+        def pack(places: list[int]) -> list[Words]:
+            rows = (self.first_diagnoses[place].patients for place in places)
+            return [column.copy() for column in bits.pack_rows(rows, len(places), self.n_patients)]
+
+        columns = self.shared.recall_all([("column", number) for number in self.numbers], pack)
+        return Packed(np.stack(columns), self.n_patients, self.kernels)
 
     @property
     def values(self) -> npt.NDArray[np.uint8]:
@@ -129,6 +179,9 @@ class DiagnosisMatrix:
     @cached_property
     def codes_per_patient(self) -> Int64:
         """Distinct codes of each patient over the whole vocabulary, shape (n_patients,)."""
+        return self.shared.recall("codes", self._codes_per_patient)
+
+    def _codes_per_patient(self) -> Int64:
         running = np.concatenate([[0], np.cumsum(self.onsets_per_visit, dtype=np.int64)])
         return np.asarray(np.diff(running[self.visit_offsets]), dtype=np.int64)
 
@@ -143,7 +196,8 @@ class DiagnosisMatrix:
             left_out: columns of the matrix.
         """
         dropped = () if self.slots else tuple(sorted({self.column(node) for node in left_out}))
-        return self.memory.recall(("burden", dropped), lambda: self._burden(dropped))
+        key = "burden", tuple(sorted(self.named(dropped)))
+        return self.shared.recall(key, lambda: self._burden(dropped))
 
     def _burden(self, dropped: tuple[int, ...]) -> Groups:
         if self.slots:
@@ -158,18 +212,22 @@ class DiagnosisMatrix:
     @cached_property
     def lagged(self) -> LaggedDesign:
         """History and onset over the visits that have a successor."""
-        return LaggedDesign.of(
-            self.first_diagnoses,
-            self.visit_offsets,
-            self.onsets_per_visit,
-            by_visits=bool(self.slots),
-            kernels=self.kernels,
-        )
+        transitions = self.shared.recall("transitions", self._transitions)
+
+        def lay_out(places: list[int]) -> list[Words]:
+            found = transitions.columns([self.first_diagnoses[place] for place in places])
+            return [both.copy() for both in found]
+
+        columns = self.shared.recall_all([("lagged", number) for number in self.numbers], lay_out)
+        return LaggedDesign.of(np.stack(columns), transitions, self.kernels)
+
+    def _transitions(self) -> Transitions:
+        return Transitions.of(self.visit_offsets, self.onsets_per_visit, by_visits=bool(self.slots))
 
     @cached_property
     def folds(self) -> Groups:
         """Four groups of patients of about equal size, for what is held out. One drawn twice stays in one."""
-        return Groups.of(self._fold_numbers, N_FOLDS)
+        return self.shared.recall("folds", lambda: Groups.of(self._fold_numbers, N_FOLDS))
 
     @cached_property
     def _fold_numbers(self) -> Int8:
@@ -194,4 +252,5 @@ class DiagnosisMatrix:
             onsets_per_visit=np.asarray(self.onsets_per_visit[visits]),
             out_of_graph=float("nan"),
             fold=self._fold_numbers[rows],
+            sharing=None,
         )

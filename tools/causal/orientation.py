@@ -56,22 +56,21 @@ def verdict(lagged_gain: float) -> Verdict:
 
 
 class TimeEvidence(NamedTuple):
-    """`Direction` for every ordered pair (row = cause, column = effect), each of shape (n_nodes, n_nodes)."""
+    """What `Direction` says, for every ordered pair (row = cause, column = effect).
+
+    Attributes:
+        cause_first, lagged_gain: as of `Direction`, shape (n_nodes, n_nodes).
+    """
 
     cause_first: Int64
-    p_value: Float
     lagged_gain: Float
 
     def direction(self, cause: int, effect: int) -> Direction:
         """The evidence for one ordered pair of columns."""
         gain = float(self.lagged_gain[cause, effect])
-        return Direction(
-            int(self.cause_first[cause, effect]),
-            int(self.cause_first[effect, cause]),
-            float(self.p_value[cause, effect]),
-            gain,
-            verdict(gain),
-        )
+        first, second = int(self.cause_first[cause, effect]), int(self.cause_first[effect, cause])
+        p_value = min(1.0, 2.0 * float(special.bdtr(min(first, second), first + second, 0.5)))
+        return Direction(first, second, p_value, gain, verdict(gain))
 
 
 def time_evidence(matrix: DiagnosisMatrix) -> TimeEvidence:
@@ -86,13 +85,8 @@ def later_than(matrix: DiagnosisMatrix, node: str) -> tuple[str, ...]:
 
 
 def _time_evidence(matrix: DiagnosisMatrix) -> TimeEvidence:
-    counts = _onset_counts(matrix)
-    # b new at t+1 with a in the history up to t: a strictly first.
-    first = counts.events.sum(axis=0)
-    fewer, both = np.minimum(first, first.T), first + first.T
-    p_value = np.minimum(1.0, 2.0 * special.bdtr(fewer, both, 0.5))
-    onset = _gains(counts, matrix.kernels)
-    return TimeEvidence(first, p_value, onset - onset.T)
+    first, onset = _onsets(matrix)
+    return TimeEvidence(first.astype(np.int64), onset - onset.T)
 
 
 def onset_gains(matrix: DiagnosisMatrix) -> Float:
@@ -105,47 +99,57 @@ def onset_gains(matrix: DiagnosisMatrix) -> Float:
     Returns:
         gain[a, b] = log-likelihood with a minus without, nats, >= 0, shape (n_nodes, n_nodes).
     """
-    return _gains(_onset_counts(matrix), matrix.kernels)
+    _, onset = _onsets(matrix)
+    return onset
 
 
-class _OnsetCounts(NamedTuple):
-    """Visits by stratum; of pairs (cause in the history, effect), shape (n_strata, n_nodes, n_nodes).
+class _Onsets(NamedTuple):
+    """Of pairs (cause in the history, effect), each of shape (n_nodes, n_nodes).
 
     Attributes:
-        events: at which the effect is new at the next visit.
-        exposed: up to which the effect was not diagnosed.
-        all_events, all_at_risk: with the cause or without, shape (n_strata, n_nodes).
+        first: visits at which the effect is new at the next visit: the cause strictly first.
+        gain: see `onset_gains`.
     """
 
-    events: Int64
-    exposed: Int64
-    all_events: Int64
-    all_at_risk: Int64
+    first: Float
+    gain: Float
 
 
-def _onset_counts(matrix: DiagnosisMatrix) -> _OnsetCounts:
+def _onsets(matrix: DiagnosisMatrix) -> _Onsets:
+    """Shared by pair, as neither count nor gain depends on the other diseases."""
+    keys = [("onset", number) for number in matrix.numbers]
+    found = matrix.shared.recall_rows(keys, matrix.number_of, lambda missing: _pairs(matrix, missing.T))
+    first, gain = np.moveaxis(np.stack(found, axis=1), -1, 0)
+    gain = gain.copy()
+    np.fill_diagonal(gain, 0.0)
+    return _Onsets(first, gain)
+
+
+def _pairs(matrix: DiagnosisMatrix, wanted: Bool) -> Float:
+    """Counts and gains of some pairs, those of one effect after those of another; shape (n_pairs, 2)."""
+    effects, causes = np.nonzero(wanted.T)
     lagged = matrix.lagged
     # The visits themselves, behind the histories, count all that happens whatever came before.
     before = lagged.history._replace(bits=np.vstack([lagged.history.bits, lagged.taken]))
+    # Of visits: at which the effect is new at the next one; up to which the effect was not diagnosed.
     events = counting.pair_counts(before, lagged.new, lagged.starts)
     at_risk = counting.pair_counts(before, lagged.at_risk(), lagged.starts)
-    return _OnsetCounts(events[:, :-1], at_risk[:, :-1], events[:, -1], at_risk[:, -1])
+    happened, exposed = (counts[:, causes, effects].T for counts in (events, at_risk))
+    all_happened, all_at_risk = (counts[:, -1].T for counts in (events, at_risk))
+    tables = np.empty((len(effects), len(lagged.starts) - 1, 2, 2))
+    tables[..., 1, 1] = happened
+    tables[..., 1, 0] = exposed - happened
+    tables[..., 0, 1] = all_happened[effects] - happened
+    tables[..., 0, 0] = (all_at_risk - all_happened)[effects] - (exposed - happened)
+    alone = np.stack([all_at_risk - all_happened, all_happened], axis=-1).astype(np.float64)
+    gains = _likelihood(tables, matrix.kernels) - _likelihood(alone[:, :, None], matrix.kernels)[effects]
+    return np.stack([happened.sum(axis=1), np.maximum(gains, 0.0)], axis=1)
 
 
-def _gains(counts: _OnsetCounts, kernels: Kernels) -> Float:
-    n_strata, size, _ = counts.events.shape
-    tables = np.empty((size, size, n_strata, 2, 2))
-    events, exposed = (np.moveaxis(some, 0, -1) for some in (counts.events, counts.exposed))
-    tables[..., 1, 1] = events
-    tables[..., 1, 0] = exposed - events
-    tables[..., 0, 1] = counts.all_events.T - events
-    tables[..., 0, 0] = (counts.all_at_risk - counts.all_events).T - (exposed - events)
-    alone = tables[0].sum(axis=2)
-    paired = noisy_or.fit(tables.reshape(size * size, 2 * n_strata, 2), n_strata, kernels=kernels)
-    empty = noisy_or.fit(alone, n_strata, kernels=kernels)
-    gains = np.maximum(paired.log_likelihood.reshape(size, size) - empty.log_likelihood, 0.0)
-    np.fill_diagonal(gains, 0.0)
-    return gains
+def _likelihood(tables: Float, kernels: Kernels) -> Float:
+    """Of noisy-OR families by their tables, shape (n, n_strata, n_patterns, 2)."""
+    n, n_strata, n_patterns, _ = tables.shape
+    return noisy_or.fit(tables.reshape(n, n_strata * n_patterns, 2), n_strata, kernels=kernels).log_likelihood
 
 
 def permitted(matrix: DiagnosisMatrix, constraints: Constraints = UNCONSTRAINED) -> Bool:

@@ -5,7 +5,7 @@ batches of families are scored in one call.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
@@ -24,6 +24,7 @@ from tools.numerics.counting import Columns, FamilyCounts
 from tools.numerics.jit import Kernels
 from tools.safety.errors import InputError
 
+Bool = npt.NDArray[np.bool_]
 Float = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 ScoreName = Literal["noisy_or_bic", "logistic_bic", "heldout", "auto", "bic", "aic", "bdeu", "k2", "loglik"]
@@ -131,13 +132,34 @@ def burden(matrix: DiagnosisMatrix, node: str, left_out: Iterable[str] = ()) -> 
         node: the effect.
         left_out: diseases to leave out of the burden as well.
     """
-    return matrix.burden_without([node, *later_than(matrix, node), *left_out])
+    return matrix.burden_without(unburdened(matrix, node, left_out))
+
+
+def unburdened(matrix: DiagnosisMatrix, node: str, left_out: Iterable[str] = ()) -> tuple[str, ...]:
+    """What `burden` leaves out; nothing where nothing can be."""
+    return () if matrix.slots else (node, *later_than(matrix, node), *left_out)
 
 
 def family(matrix: DiagnosisMatrix, wanted: Wanted, score: Score) -> Family:
     """What has to be counted to score a family."""
     groups = (burden(matrix, matrix.nodes[wanted.effect]),) if score.stratified else ()
     return Family(wanted.effect, wanted.parents, (*groups, matrix.folds) if score.by_fold else groups)
+
+
+def _shared_key(matrix: DiagnosisMatrix, wanted: Wanted, is_stratified: bool) -> Hashable:
+    """All that the table of a family depends on but folds, as matrices that share answers call it."""
+    return matrix.named((wanted.effect, *wanted.parents)), _strata(matrix, wanted.effect, is_stratified)
+
+
+def _strata(matrix: DiagnosisMatrix, effect: int, is_stratified: bool) -> Hashable:
+    """What tells the strata of an effect from others: the diseases that they leave out of the burden."""
+    if not is_stratified or matrix.slots:
+        return is_stratified
+
+    def left_out() -> tuple[int, ...]:
+        return tuple(sorted(matrix.named(map(matrix.column, unburdened(matrix, matrix.nodes[effect])))))
+
+    return matrix.memory.recall(("strata", effect), left_out)
 
 
 def columns(matrix: DiagnosisMatrix, effect: str, parents: Iterable[str]) -> Wanted:
@@ -184,72 +206,75 @@ def _scores_of(
 
 
 def local_scores(matrix: DiagnosisMatrix, wanted: Sequence[Wanted], method: Method) -> Float:
-    """As `family_scores`; scores and counts are kept with the matrix, so that scores share the counts."""
+    """As `family_scores`; kept where matrices of the same records share them, the counts among scores too."""
     score = named(method)
+    keys = [_shared_key(matrix, one, score.stratified) for one in wanted]
 
-    def compute(missing: list[Wanted]) -> list[float]:
-        families = [family(matrix, one, score) for one in missing]
-        kept = matrix.memory.recall_all(
-            [("counts", one, score.stratified, score.by_fold) for one in missing],
-            lambda places: tables.count(matrix.packed, [families[place] for place in places]).each(),
+    def compute(places: list[int]) -> list[float]:
+        families = [family(matrix, wanted[place], score) for place in places]
+        kept = matrix.shared.recall_all(
+            [("counts", keys[place], score.by_fold) for place in places],
+            lambda missing: tables.count(matrix.packed, [families[place] for place in missing]).each(),
         )
         found = _scores_of(score, FamilyCounts.joined(kept), families, matrix)
         return [float(value) for value in found]
 
-    keys = [(score, one) for one in wanted]
-    return np.array(
-        matrix.memory.recall_all(keys, lambda places: compute([wanted[place] for place in places]))
-    )
+    return np.array(matrix.shared.recall_all([(score, key) for key in keys], compute))
 
 
-class NeighbourScores(NamedTuple):
-    """Scores of a family and of those with one parent fewer or more, nats.
+def toggled_scores(matrix: DiagnosisMatrix, wanted: Wanted, columns: Int64, method: Method) -> Float:
+    """Scores of a family's neighbours: with a disease as one more direct cause, or without it if it is one.
 
-    Attributes:
-        own: of the family.
-        fewer: without each parent, shape (n_parents,).
-        more: with each candidate as one more parent, shape (n_candidates,).
+    Kept where matrices of the same records share them. What is missing is scored from one count.
+
+    Args:
+        matrix: the data.
+        wanted: the family.
+        columns: the diseases, each once, shape (n,); at the effect's own place stands the family as it is.
+        method: the score.
+
+    Returns:
+        Nats, shape (n,). Do not write into it.
     """
-
-    own: float
-    fewer: Float
-    more: Float
-
-
-def neighbour_scores(
-    matrix: DiagnosisMatrix, wanted: Wanted, candidates: Columns, method: Method
-) -> NeighbourScores:
-    """Score a family and its neighbours from one count. Kept with the matrix: do not write into it."""
     score = named(method)
+    key = "toggled", score, _shared_key(matrix, wanted, score.stratified)
 
-    def compute() -> NeighbourScores:
-        own = family(matrix, wanted, score)
-        counted = tables.neighbours(matrix.packed, own, candidates)
-        if score.of_tables:
-            return _neighbours_by_cell(score, counted, matrix.n_patients)
-        smaller, larger = wanted.parents[1:], (*wanted.parents, -1)
-        return NeighbourScores(
-            _by_table(score, counted.own[None], own, matrix).item(),
-            _by_table(score, counted.fewer, own._replace(parents=smaller), matrix),
-            _by_table(score, counted.more, own._replace(parents=larger), matrix),
-        )
+    def compute(missing: Bool) -> Float:
+        return _toggled(matrix, wanted, columns[missing[0]].tolist(), score)
 
-    key = score, wanted, np.array(candidates, dtype=np.int32).tobytes()
-    return matrix.memory.recall(key, compute)
+    return matrix.shared.recall_rows([key], matrix.number_of[columns], compute)[0]
 
 
-def _neighbours_by_cell(score: Score, counted: tables.Neighbours, n_patients: int) -> NeighbourScores:
+def _toggled(matrix: DiagnosisMatrix, wanted: Wanted, columns: list[int], score: Score) -> Float:
+    (effect, parents), own = wanted, family(matrix, wanted, score)
+    lost = [place for place, parent in enumerate(parents) if parent in columns]
+    gained = tuple([column for column in columns if column != effect and column not in parents])
+    counted = tables.neighbours(matrix.packed, own, gained)
+    if score.of_tables:
+        every = np.concatenate(_neighbours_by_cell(score, counted, matrix.n_patients)).tolist()
+        found = dict(zip((effect, *parents, *gained), every, strict=True))
+    else:
+        smaller, larger = own._replace(parents=parents[1:]), own._replace(parents=(*parents, -1))
+        found = dict(zip(gained, _by_table(score, counted.more, larger, matrix).tolist(), strict=True))
+        fewer = _by_table(score, counted.fewer[lost], smaller, matrix).tolist()
+        found |= dict(zip((parents[place] for place in lost), fewer, strict=True))
+        if effect in columns:
+            found[effect] = _by_table(score, counted.own[None], own, matrix).item()
+    return np.array([found[column] for column in columns])
+
+
+def _neighbours_by_cell(score: Score, counted: tables.Neighbours, n_patients: int) -> list[Float]:
     """All cells at once."""
     rule, (own, fewer, more), n = CELL_SCORES[score.name], counted, len(counted.own)
     cells = np.concatenate([own, fewer.reshape(-1, 2), more.reshape(-1, 2)])
     ends = n, n + fewer.size // 2
     per_cell = np.repeat((n, n // 2, 2 * n), (n, fewer.size // 2, more.size // 2)) if score.by_cells else n
     values, charge = rule.value(cells, per_cell, score.ess), rule.charge(n_patients) * n
-    return NeighbourScores(
-        float(values[: ends[0]].sum()) - charge,
+    return [
+        np.array([float(values[: ends[0]].sum()) - charge]),
         values[ends[0] : ends[1]].reshape(fewer.shape[:2]).sum(axis=1) - charge / 2,
         values[ends[1] :].reshape(more.shape[:2]).sum(axis=1) - charge * 2,
-    )
+    ]
 
 
 def _by_cell(score: Score, counted: FamilyCounts, families: Sequence[Family], n_patients: int) -> Float:

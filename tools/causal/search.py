@@ -65,10 +65,8 @@ def hill_climb(
 
 def _begin(start: CausalGraph, matrix: DiagnosisMatrix, constraints: Constraints) -> CausalGraph:
     """The start as the constraints have it."""
-    graph = CausalGraph(start.nodes, constraints.required)
-    for cause, effect in start.edges:
-        if (cause, effect) not in constraints.forbidden and cause not in graph.descendants(effect):
-            graph = graph.edit(add=[(cause, effect)])
+    wanted = [edge for edge in start.edges if edge not in constraints.forbidden]
+    graph = CausalGraph(start.nodes, constraints.required).joined(wanted)
     graph = orient(graph, matrix, constraints).graph
     most = constraints.max_edges
     if any(len(graph.parents(node)) > constraints.max_parents for node in graph.nodes):
@@ -87,9 +85,11 @@ def _climb(around: Neighbourhood, max_steps: int, tabu: int) -> CausalGraph:
     since_best = 0
     for _ in range(max_steps):
         gains = around.gains()
-        for a, b in recent:
-            barred = gains[:, [a, b], [b, a]]
-            gains[:, [a, b], [b, a]] = np.where(height + barred > summit + MIN_GAIN, barred, -np.inf)
+        if recent:
+            a, b = np.array(recent).T
+            pairs = slice(None), np.append(a, b), np.append(b, a)
+            barred = gains[pairs]
+            gains[pairs] = np.where(height + barred > summit + MIN_GAIN, barred, -np.inf)
         # Of equally good edits, which rounding would choose between, the first.
         place = np.argmax(gains >= gains.max() - MIN_GAIN)
         operation, cause, effect = (int(i) for i in np.unravel_index(place, gains.shape))

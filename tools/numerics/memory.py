@@ -7,7 +7,10 @@ from typing import TypeVar, cast
 
 import numpy as np
 
+from tools.numerics.rows import Bool, Float, Int64, Rows
+
 T = TypeVar("T")
+_NO_ROWS = Rows()
 
 _HEAD = 64  # of an array, a tuple or a string of bytes, about
 _ITEM = 40  # a number or a word, and the pointer to it
@@ -67,6 +70,39 @@ class Memory:
         for key, answer in new.items():
             self.keep(key, answer)
         return [cast(T, found[place]) if place in found else new[key] for place, key in enumerate(keys)]
+
+    def recall_rows(
+        self, keys: Sequence[Hashable], numbers: Int64, compute: Callable[[Bool], Float]
+    ) -> list[Float]:
+        """Some rows of the table kept under each key, those that are missing computed together.
+
+        A table grows by what is asked for, so that askers share the rows that they have in common.
+
+        Args:
+            keys: of the tables, each once.
+            numbers: of the rows, each once, shape (n_rows,).
+            compute: from which are missing, shape (n_keys, n_rows), to these rows in that order, shape
+                (n_missing, ...).
+
+        Returns:
+            For each key its rows in the order asked for, shape (n_rows, ...).
+        """
+        with self._lock:
+            tables = [cast(Rows, self._answers.get(key, _NO_ROWS)) for key in keys]
+            for key in keys:
+                if key in self._answers:
+                    self._answers.move_to_end(key)
+        places = [table.places(numbers) for table in tables]
+        missing = np.array(places) < 0
+        if not missing.any():
+            return [table.values[place] for table, place in zip(tables, places, strict=True)]
+        new = np.split(compute(missing), np.cumsum(missing.sum(axis=1))[:-1])
+        found = []
+        for key, table, lacking, rows in zip(keys, tables, missing, new, strict=True):
+            grown = table.joined(numbers[lacking], rows) if len(rows) else table
+            self.keep(key, grown)
+            found.append(grown.values[grown.places(numbers)])
+        return found
 
     def keep(self, key: Hashable, answer: object) -> None:
         """Keep an answer; the least recently used ones make room, and one too large for all goes at once."""
