@@ -251,6 +251,18 @@ def test_bad_arguments_are_refused():
         scores.columns(matrix, KEYS[0], many)
 
 
+@settings(max_examples=40)
+@given(seeds, st.lists(st.tuples(st.sampled_from(KEYS), st.sampled_from(KEYS)), max_size=12))
+def test_edges_join_a_graph_in_their_order_unless_they_close_a_cycle(seed, edges):
+    graph = expected = random_graph(seed, 0.2)
+    for edge in edges:
+        try:
+            expected = expected.edit(add=[edge])
+        except InputError:
+            continue
+    assert graph.joined(edges) == expected
+
+
 @settings(max_examples=50)
 @given(seeds)
 def test_descendants_are_what_a_path_leads_to(seed):

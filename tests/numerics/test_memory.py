@@ -86,3 +86,23 @@ def test_threads_that_share_a_matrix_get_what_one_alone_gets():
     with ThreadPoolExecutor(8) as pool:
         graphs = list(pool.map(lambda _: hill_climb(shared, method="loglik"), range(8)))
     assert set(graphs) == {alone}
+
+
+@given(
+    st.lists(
+        st.tuples(st.sets(st.sampled_from("ab"), min_size=1), st.permutations(range(6)), st.integers(1, 6))
+    )
+)
+def test_rows_of_tables_are_computed_once_and_come_in_the_order_asked_for(requests):
+    memory, computed = Memory(100_000), []
+    for keys, order, n in requests:
+        wanted, numbers = sorted(keys), np.array(order[:n])
+
+        def compute(missing, wanted=wanted, numbers=numbers):
+            cells = [(wanted[table], int(numbers[row])) for table, row in np.argwhere(missing)]
+            computed.extend(cells)
+            return np.array([[ord(key), number] for key, number in cells], dtype=float)
+
+        for key, rows in zip(wanted, memory.recall_rows(wanted, numbers, compute), strict=True):
+            assert rows.tolist() == [[ord(key), number] for number in numbers.tolist()]
+    assert len(computed) == len(set(computed))

@@ -1,6 +1,6 @@
 """A causal graph over diseases, acyclic by construction."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from functools import cached_property
 from typing import NamedTuple
 
@@ -30,32 +30,24 @@ class CausalGraph:
     def __init__(self, nodes: Iterable[str], edges: Iterable[tuple[str, str]] = ()) -> None:
         self.nodes = tuple(nodes)
         self.edges = tuple(sorted({Edge(*edge) for edge in edges}))
-        self._parents: dict[str, list[str]] = {node: [] for node in self.nodes}
-        self._children: dict[str, list[str]] = {node: [] for node in self.nodes}
-        if len(self._parents) != len(self.nodes):
+        known = set(self.nodes)
+        if len(known) != len(self.nodes):
             raise InputError("graph", "a node is given twice; give each once")
-        for cause, effect in self.edges:
-            if cause == effect:
-                raise InputError("graph", f"self-loop {cause} -> {effect}; remove it")
-            for node in (cause, effect):
-                if node not in self._parents:
+        for edge in self.edges:
+            if edge.cause == edge.effect:
+                raise InputError("graph", f"self-loop {edge.cause} -> {edge.effect}; remove it")
+            for node in edge:
+                if node not in known:
                     raise InputError("graph", f"'{node[:24]}' is not one of the given diseases")
-            self._parents[effect].append(cause)
-            self._children[cause].append(effect)
+        self._graph: nx.DiGraph[str] = nx.DiGraph()
+        self._graph.add_nodes_from(self.nodes)
+        self._graph.add_edges_from(self.edges)
         self._refuse_cycle()
 
     def _refuse_cycle(self) -> None:
-        """Takes out, again and again, what has no cause left (Kahn 1962)."""
-        waiting = {node: len(causes) for node, causes in self._parents.items()}
-        free = [node for node, n_causes in waiting.items() if not n_causes]
-        for node in free:
-            for effect in self._children[node]:
-                waiting[effect] -= 1
-                if not waiting[effect]:
-                    free.append(effect)
-        if len(free) == len(self.nodes):
+        if nx.is_directed_acyclic_graph(self._graph):
             return
-        cycle = [cause for cause, _ in nx.find_cycle(self.networkx)]
+        cycle = [cause for cause, _ in nx.find_cycle(self._graph)]
         path = " -> ".join([*cycle, cycle[0]])
         raise InputError("graph", f"cycle {path}; remove or reverse one of these edges")
 
@@ -74,43 +66,38 @@ class CausalGraph:
 
     @cached_property
     def networkx(self) -> "nx.DiGraph[str]":
-        """As a networkx graph; do not change it."""
-        graph: nx.DiGraph[str] = nx.DiGraph()
-        graph.add_nodes_from(self.nodes)
-        graph.add_edges_from(self.edges)
-        return graph
+        """A copy as a networkx graph."""
+        return self._graph.copy()
 
     @cached_property
     def order(self) -> tuple[str, ...]:
         """Nodes with every cause before its effects; ties in the order of `nodes`."""
         position = {node: i for i, node in enumerate(self.nodes)}
-        return tuple(nx.lexicographical_topological_sort(self.networkx, key=position.__getitem__))
+        return tuple(nx.lexicographical_topological_sort(self._graph, key=position.__getitem__))
 
     def parents(self, node: str) -> tuple[str, ...]:
         """Direct causes of a node, sorted."""
-        return tuple(self._parents[node])
+        return tuple(sorted(self._graph.predecessors(node)))
 
     def children(self, node: str) -> tuple[str, ...]:
         """Direct effects of a node, sorted."""
-        return tuple(self._children[node])
+        return tuple(sorted(self._graph.successors(node)))
 
     def ancestors(self, node: str) -> frozenset[str]:
         """Every direct or indirect cause of a node."""
-        return frozenset(_reached(self._parents, node))
+        return frozenset(nx.ancestors(self._graph, node))
 
     def descendants(self, node: str) -> frozenset[str]:
         """Every direct or indirect effect of a node."""
-        return frozenset(_reached(self._children, node))
+        return frozenset(nx.descendants(self._graph, node))
 
     def joined(self, edges: Iterable[tuple[str, str]]) -> "CausalGraph":
         """The graph with those of some edges, in their order, that close no cycle with what is there."""
-        children = {node: list(effects) for node, effects in self._children.items()}
-        added = []
+        graph = self._graph.copy()
         for cause, effect in edges:
-            if cause not in _reached(children, effect):
-                children[cause].append(effect)
-                added.append((cause, effect))
-        return CausalGraph(self.nodes, [*self.edges, *added])
+            if not nx.has_path(graph, effect, cause):
+                graph.add_edge(cause, effect)
+        return CausalGraph(self.nodes, graph.edges)
 
     def edit(
         self, add: Iterable[tuple[str, str]] = (), remove: Iterable[tuple[str, str]] = ()
@@ -131,15 +118,3 @@ class CausalGraph:
         mine, theirs = set(self.edges), set(other.edges)
         pairs = {frozenset(edge) for edge in mine ^ theirs}
         return len(pairs) / max(len(mine), len(theirs), 1)
-
-
-def _reached(following: Mapping[str, Sequence[str]], node: str) -> set[str]:
-    """What comes after a node, step by step."""
-    found: set[str] = set()
-    ahead = list(following[node])
-    while ahead:
-        here = ahead.pop()
-        if here not in found:
-            found.add(here)
-            ahead.extend(following[here])
-    return found

@@ -10,9 +10,7 @@ Float = npt.NDArray[np.float64]
 
 
 @compiled
-def gains(  # noqa: PLR0912 - one pass over the pairs
-    edges: Bool, allowed: Bool, fixed: Bool, changes: Float, max_parents: int, max_edges: int
-) -> Float:
+def gains(edges: Bool, allowed: Bool, fixed: Bool, changes: Float, max_parents: int, max_edges: int) -> Float:
     """What adding, removing or turning each edge would change the score by, -inf where that is illegal.
 
     Args:
@@ -31,24 +29,19 @@ def gains(  # noqa: PLR0912 - one pass over the pairs
     for middle in range(n):
         for start in range(n):
             if paths[start, middle]:
-                for end in range(n):
-                    paths[start, end] |= paths[middle, end]
+                paths[start] |= paths[middle]
+    has_room = n_parents < max_parents
     may_grow = max_edges < 0 or n_parents.sum() < max_edges
     found = np.full((3, n, n), -np.inf)
     for cause in range(n):
         for effect in range(n):
-            if edges[cause, effect]:
-                if fixed[cause, effect]:
-                    continue
-                found[1, cause, effect] = changes[cause, effect]
-                if not allowed[effect, cause] or n_parents[cause] >= max_parents:
-                    continue
-                has_detour = False
-                for middle in range(n):
-                    has_detour |= edges[cause, middle] and paths[middle, effect]
-                if not has_detour:
-                    found[2, cause, effect] = changes[cause, effect] + changes[effect, cause]
-            elif may_grow and allowed[cause, effect] and n_parents[effect] < max_parents:  # noqa: SIM102
-                if not paths[effect, cause]:
+            if not edges[cause, effect]:
+                free = may_grow and allowed[cause, effect] and has_room[effect]
+                if free and not paths[effect, cause]:
                     found[0, cause, effect] = changes[cause, effect]
+            elif not fixed[cause, effect]:
+                found[1, cause, effect] = changes[cause, effect]
+                turnable = allowed[effect, cause] and has_room[cause]
+                if turnable and not (edges[cause] & paths[:, effect]).any():
+                    found[2, cause, effect] = changes[cause, effect] + changes[effect, cause]
     return found

@@ -1,6 +1,6 @@
 """The diagnoses of a cohort for the diseases of one case, with when each began."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -163,13 +163,22 @@ class DiagnosisMatrix:
     @cached_property
     def packed(self) -> Packed:
         """The columns as bits (eq. 3)."""
+        columns = self._by_disease("column", lambda some: self._packed(some)[:, None])
+        return Packed(columns[:, 0], self.n_patients, self.kernels)
 
-        def pack(places: list[int]) -> list[Words]:
-            rows = (self.first_diagnoses[place].patients for place in places)
-            return [column.copy() for column in bits.pack_rows(rows, len(places), self.n_patients)]
+    def _packed(self, some: Sequence[FirstDiagnoses]) -> Words:
+        return bits.pack_rows((one.patients for one in some), len(some), self.n_patients)
 
-        columns = self.shared.recall_all([("column", number) for number in self.numbers], pack)
-        return Packed(np.stack(columns), self.n_patients, self.kernels)
+    def _by_disease(self, kind: str, make: Callable[[Sequence[FirstDiagnoses]], Words]) -> Words:
+        """Columns of every disease, shape (n_nodes, n_columns, n_words): shared, not kept a second time."""
+        diagnoses = self.first_diagnoses
+        if self.sharing is None:
+            return make(diagnoses)
+        found = self.sharing.memory.recall_all(
+            [(kind, number) for number in self.sharing.numbers],
+            lambda places: [one.copy() for one in make([diagnoses[place] for place in places])],
+        )
+        return np.stack(found)
 
     @property
     def values(self) -> npt.NDArray[np.uint8]:
@@ -213,13 +222,8 @@ class DiagnosisMatrix:
     def lagged(self) -> LaggedDesign:
         """History and onset over the visits that have a successor."""
         transitions = self.shared.recall("transitions", self._transitions)
-
-        def lay_out(places: list[int]) -> list[Words]:
-            found = transitions.columns([self.first_diagnoses[place] for place in places])
-            return [both.copy() for both in found]
-
-        columns = self.shared.recall_all([("lagged", number) for number in self.numbers], lay_out)
-        return LaggedDesign.of(np.stack(columns), transitions, self.kernels)
+        columns = self._by_disease("lagged", transitions.columns)
+        return LaggedDesign.of(columns, transitions, self.kernels)
 
     def _transitions(self) -> Transitions:
         return Transitions.of(self.visit_offsets, self.onsets_per_visit, by_visits=bool(self.slots))
