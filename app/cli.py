@@ -8,7 +8,8 @@ import typer
 from app import commands, fitting
 from app.console import errors_as_exit_codes
 from app.evaluating import evaluate
-from app.knowledge import Libraries, knowledge
+from app.knowledge import knowledge
+from app.options import Format, Json, Libraries, System
 
 app = typer.Typer(
     name="iikea",
@@ -26,15 +27,6 @@ app.add_typer(records, name="records")
 app.add_typer(knowledge, name="knowledge")
 app.command()(evaluate)
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
-Format = Annotated[
-    str | None,
-    typer.Option("--format", help="mimic3, mimic4, csv, diabetes130 or parquet. Guessed when left out."),
-]
-System = Annotated[
-    str | None,
-    typer.Option("--system", help="Code system of csv or parquet without that column: ICD9CM or ICD10CM."),
-]
 Records = Annotated[Path, typer.Argument(help="File or folder of records.")]
 Model = Annotated[
     str,

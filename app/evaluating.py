@@ -7,7 +7,7 @@ import typer
 
 from app import console
 from app.console import errors_as_exit_codes
-from app.knowledge import Libraries
+from app.options import Format, Json, Libraries, System
 from tools.safety.tracing import refuse_open_tracing
 
 if TYPE_CHECKING:
@@ -18,14 +18,6 @@ _INTERRUPTED = 130
 _GOES_ON = "stopped; what was computed is kept. The same command goes on from here"
 
 Records = Annotated[Path, typer.Option("--records", help="File or folder of records.")]
-Format = Annotated[
-    str | None,
-    typer.Option("--format", help="mimic3, mimic4, csv, diabetes130 or parquet. Guessed when left out."),
-]
-System = Annotated[
-    str | None,
-    typer.Option("--system", help="Code system of csv or parquet without that column: ICD9CM or ICD10CM."),
-]
 Split = Annotated[
     Literal["80-20", "paper", "loo"],
     typer.Option(
@@ -89,7 +81,6 @@ PriceOut = Annotated[
 Replay = Annotated[
     bool, typer.Option("--replay", help="Compute again from the stored answers, asking no model.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 
 
 def evaluate(

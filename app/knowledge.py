@@ -8,6 +8,7 @@ import typer
 from app import curating, looking_up
 from app.console import errors_as_exit_codes
 from app.fetching import Asked
+from app.options import Json, Libraries
 
 knowledge = typer.Typer(
     no_args_is_help=True,
@@ -15,19 +16,10 @@ knowledge = typer.Typer(
     "added, a manifest of them, and an index. `add` makes one; `predict --library FOLDER` reads in it.",
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 Library = Annotated[
     Path, typer.Option("--library", envvar="IIKEA_LIBRARY", help="Folder of the library; made if missing.")
 ]
 Existing = Annotated[Path, typer.Option("--library", envvar="IIKEA_LIBRARY", help="Folder of the library.")]
-Libraries = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--library",
-        envvar="IIKEA_LIBRARY",
-        help="Folder of a library; several, the most trusted first. Left out: the demo library.",
-    ),
-]
 Licence = Annotated[str, typer.Option("--licence", help="SPDX identifier, or what the publisher calls it.")]
 Source = Annotated[str, typer.Option("--source", help="Who published it.")]
 Title = Annotated[str, typer.Option("--title", help="What to call it; of a single document.")]

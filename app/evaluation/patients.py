@@ -69,7 +69,7 @@ def _outcome(case: Case, work: Work) -> Outcome:
     answers = StoredAnswers(work.answers, work.replay) if work.answers else None
     begin = time.perf_counter()
     try:
-        found = _answered(diagnose(case, work.settings, answers))
+        found = _answered(diagnose(case, work.settings, answers), has_own_list=answers is not None)
     except (ModelOutputError, BudgetExceeded) as error:
         found = {"refusal": type(error).__name__}
     if answers:
@@ -79,15 +79,20 @@ def _outcome(case: Case, work: Work) -> Outcome:
     return Outcome(row=case.row, seconds=round(time.perf_counter() - begin, 3), **found)
 
 
-def _answered(result: dict[str, Any]) -> dict[str, Any]:
-    predictions = result["predictions"]
+def _answered(result: dict[str, Any], *, has_own_list: bool) -> dict[str, Any]:
+    """What is kept of a result.
+
+    A language model makes a list of the length it likes. The statistical mind ranks every disease of the
+    case; its list is as many as its probabilities add up to, one at least.
+    """
     refusal = (result["refusal"] or {}).get("kind", "")
-    expected = result.get("n_expected")
-    length = len(predictions) if expected is None else round(expected)
+    predictions = [] if refusal else result["predictions"]
+    probabilities = [prediction["probability"] for prediction in predictions]
+    expected = max(round(sum(probabilities)), min(len(predictions), 1))
     return {
-        "codes": [] if refusal else [prediction["code"] for prediction in predictions],
-        "probabilities": [] if refusal else [prediction["probability"] for prediction in predictions],
-        "length": 0 if refusal else length,
+        "codes": [prediction["code"] for prediction in predictions],
+        "probabilities": probabilities,
+        "length": len(predictions) if has_own_list else expected,
         "refusal": refusal,
         "calls": result["calls"],
     }

@@ -23,8 +23,8 @@ _SHOWN = {
 }
 _LEGEND = (
     "Under each value its 95 % interval over patients. w-F1: weighted F1, told the number of true codes; "
-    "list: weighted F1 of the method's own list; R@k: recall at k; ECE: expected calibration error; "
-    "n: predictions; ref.: refused, a miss in all of these."
+    "list: of the method's own list; R@k: recall at k; ECE: expected calibration error; "
+    "n: predictions; ref: refused, a miss in all of these."
 )
 
 
@@ -78,7 +78,7 @@ def _table(title: str, first: str, *headings: str) -> Table:
 
 def _rows(rows: Sequence[dict[str, Any]], manifest: "RunManifest") -> Table:
     title = "The next visit, predicted from the earlier ones, %"
-    shown = _table(title, "method", *_SHOWN.values(), "n", "ref.")
+    shown = _table(title, "method", *_SHOWN.values(), "n", "ref")
     for row in rows:
         values = (_value(row[metric], row["ci"].get(metric)) for metric in _SHOWN)
         shown.add_row(row["method"], *values, str(row["n_predictions"]), str(row["refused"]))

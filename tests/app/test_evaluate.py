@@ -75,6 +75,29 @@ def children(pid):
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
+def all_end(pids, within_s=30):
+    """Whether processes end before long; one that has ended and is not yet taken note of has no command."""
+    deadline = time.monotonic() + within_s
+    while any(map(command_of, pids)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def command_of(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
+def test_the_statistical_list_is_as_long_as_its_probabilities_add_up_to(finished):
+    for outcome in answered(finished).values():
+        expected = max(round(sum(outcome["probabilities"])), 1)
+        assert outcome["length"] == expected < len(outcome["codes"])
+
+
 def test_the_table_has_a_row_a_method_and_what_the_default_gains(iikea, finished):
     table = json.loads((finished / "table.json").read_bytes())
     assert set(table) == {"rows", "differences", "manifest"}
@@ -110,7 +133,7 @@ def test_a_killed_run_goes_on_to_the_same_table_and_computes_nobody_twice(worker
     assert Counter(before) <= Counter(after)
     assert len(after) == 2 * N
     assert (tmp_path / "table.json").read_bytes() == (finished / "table.json").read_bytes()
-    assert not [pid for pid in helpers if Path(f"/proc/{pid}/cmdline").exists()]
+    assert all_end(helpers)
 
 
 def test_an_interrupted_run_says_that_it_goes_on(tmp_path):

@@ -1,0 +1,24 @@
+"""Options that several commands have."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
+Format = Annotated[
+    str | None,
+    typer.Option("--format", help="mimic3, mimic4, csv, diabetes130 or parquet. Guessed when left out."),
+]
+System = Annotated[
+    str | None,
+    typer.Option("--system", help="Code system of csv or parquet without that column: ICD9CM or ICD10CM."),
+]
+Libraries = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--library",
+        envvar="IIKEA_LIBRARY",
+        help="Folder of a library; several, the most trusted first. Left out: the demo library.",
+    ),
+]
