@@ -1,4 +1,4 @@
-"""The baselines on diabetes130 beside what was published of them: E1.
+"""The baselines on diabetes130 beside the same measured by other code: E1.
 
     IIKEA_REAL_DATA=FOLDER python -m benchmarks.evaluation
 
