@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from tools.reporting.result import EffectDirection, Strength
+from tools.reporting.result import EffectDirection, PartName, Strength
 
 Role = Literal["history", "candidate"]
 
@@ -244,19 +244,28 @@ class AmendmentCase(Case):
 
 
 class CasePart(BaseModel):
-    """One term of a risk: a cause's chance to bring the disease by the next visit, or the rest (no cause)."""
+    """One share of a risk.
+
+    Attributes:
+        name: recurrence of the disease itself, a cause in the graph, a disease of the history that it tends
+            to follow without an edge, the rest of the history, or the base rate.
+        source: the cause or the associated disease; None for the others.
+        value: the shares of a risk add up to its probability.
+        low: of the 95 % interval.
+        high: likewise.
+    """
 
     model_config = ConfigDict(frozen=True)
 
-    name: Literal["recurrence", "base rate", "cause"]
-    cause: str | None = None
+    name: PartName
+    source: str | None = None
     value: float
     low: float
     high: float
 
 
 class CaseRisk(BaseModel):
-    """The records' probability that the next visit carries a disease, with its 95 % interval and terms."""
+    """The records' probability that the next visit carries a disease, with its 95 % interval and shares."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -269,7 +278,7 @@ class CaseRisk(BaseModel):
 
 
 class DecisionCase(Case):
-    """Predict the next visit."""
+    """Predict the next visit. `risks` are in the order in which the records would list them."""
 
     task: Literal["decide"] = "decide"
     history: tuple[tuple[str, ...], ...]

@@ -29,6 +29,9 @@ from tools.reporting.result import (
 from tools.resources import open_dataset
 
 _OF_RECORDS = (
+    "A probability tells what follows in the records, not what a treatment would change: diseases of the "
+    "history add to it one by one, with or without an edge, and more so the more recent they are (noisy-OR "
+    "over the whole history). Two that only together bring on a third would refute it.",
     "A code not recorded means the disease was not there. Under-coding weakens edges and delays onsets.",
     "The patient resembles those in the records: same coding habits, same kind of care.",
 )

@@ -37,9 +37,8 @@ def decide(state: DecisionSlice) -> dict[str, Any]:
     risks = next_visit_risks.invoke(
         {
             "nodes": [d.code for d in diseases],
-            "history": sorted({code for visit in state["visits"] for code in visit}),
+            "visits": state["visits"],
             "edges": [[edge["cause"], edge["effect"]] for edge in edges],
-            "n_visits": len(state["visits"]),
             "store": settings.store,
         }
     )["risks"]

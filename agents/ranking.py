@@ -1,10 +1,11 @@
-"""How the statistical reasoner decides: by the probabilities in the case, the comment's diseases first."""
+"""How the statistical reasoner decides: as the records list the diseases, the comment's first."""
 
 from itertools import pairwise
 
 from agents.answers import Decision, ProposedPrediction
-from agents.cases import CaseDisease, CaseEdge, CaseRisk, DecisionCase
+from agents.cases import CaseDisease, CaseEdge, CasePart, CaseRisk, DecisionCase
 from agents.focus import asked_about
+from tools.reporting.words import LEAST_SHARE
 
 _MAX_EVIDENCE = 5
 _MAX_PATH = 20
@@ -13,12 +14,12 @@ _DOUBTED = 0.5
 
 
 def decide(case: DecisionCase) -> Decision:
-    """Ranks every disease of the case by the records' probability that the next visit carries it.
+    """Lists the diseases of the case in the order of its risks.
 
     What the comment asks about comes first; the comment changes no probability.
     """
     asked = asked_about(case.comment, case.diseases) if case.comment else frozenset()
-    risks = sorted(case.risks, key=lambda risk: (risk.code not in asked, -risk.probability, risk.code))
+    risks = sorted(case.risks, key=lambda risk: risk.code not in asked)
     view = _View(case)
     return Decision(
         predictions=[view.prediction(risk, risk.code in asked) for risk in risks[: case.top_k]],
@@ -48,10 +49,10 @@ class _View:
 
     def path(self, risk: CaseRisk) -> list[str]:
         """From an early history disease along the strongest edges to this one; empty without a cause."""
-        causes = [part for part in risk.parts if part.cause is not None]
+        causes = [part for part in risk.parts if part.name == "cause"]
         if not causes:
             return []
-        path = [max(causes, key=lambda part: (part.value, part.cause or "")).cause or "", risk.code]
+        path = [max(causes, key=lambda part: (part.value, part.source or "")).source or "", risk.code]
         while len(path) < _MAX_PATH and (earlier := self._causes_had(path[0])):
             path.insert(0, max(earlier, key=lambda edge: (edge.strength, edge.cause)).cause)
         return path
@@ -63,23 +64,39 @@ class _View:
         return [edge for edge in self._causes(effect) if self._had(edge.cause)]
 
     def reason(self, risk: CaseRisk, path: list[str], asked: bool) -> str:
-        first = "Listed first because the comment asks about it. " if asked else ""
-        if risk.kind == "recurrence":
-            base = risk.parts[0].value
-            return f"{first}The patient has had it; it comes back in about {base:.0%} of the visits after it."
-        if not path:
-            base = next((part.value for part in risk.parts if part.cause is None), 0.0)
-            known = (
-                "None of its causes in the graph is in the history"
-                if self._causes(risk.code)
-                else "The graph has no cause of it"
-            )
-            return f"{first}{known}; without one, about {base:.1%} of visits bring it anew."
-        chain = " → ".join(self.names[code].short for code in path)
-        added = ", ".join(
-            f"{self.names[part.cause].short} {part.value:.1%}" for part in risk.parts if part.cause
+        said = (
+            "Listed first because the comment asks about it." if asked else "",
+            "The patient has had it." if risk.kind == "recurrence" else "",
+            self._origin(risk, path),
+            self._shares(risk),
+            self.earlier_steps(path),
         )
-        return f"{first}{chain}. Chance per visit from each cause: {added}.{self.earlier_steps(path)}"
+        return " ".join(filter(None, said))
+
+    def _origin(self, risk: CaseRisk, path: list[str]) -> str:
+        """The path, or why there is none to a new disease."""
+        if path:
+            chain = " → ".join(self.names[code].short for code in path)
+            return f"In the graph: {chain}." if risk.kind == "recurrence" else f"{chain}."
+        if risk.kind == "recurrence":
+            return ""
+        if self._causes_had(risk.code):
+            return "By the records, its causes in the history add nothing."
+        if self._causes(risk.code):
+            return "None of its causes in the graph is in the history."
+        return "The graph has no cause of it."
+
+    def _shares(self, risk: CaseRisk) -> str:
+        """What makes up the probability, the largest share first; those below 0.1% left out."""
+        shares = sorted(risk.parts, key=lambda part: -part.value)
+        named = [f"{self._named(part)} {part.value:.1%}" for part in shares if part.value >= LEAST_SHARE]
+        return f"The {risk.probability:.1%} is made up of {', '.join(named)}." if named else ""
+
+    def _named(self, part: CasePart) -> str:
+        if part.source is None:
+            return part.name
+        how = "" if part.name == "cause" else " (no edge)"
+        return f"{self.names[part.source].short}{how}"
 
     def evidence(self, risk: CaseRisk, path: list[str]) -> list[str]:
         """Passages that say what raises the disease itself: first the path's last step, then the history."""
@@ -97,7 +114,7 @@ class _View:
             for cause, effect in pairwise(path[:-1])
             if (keys := self._saying((cause, effect), "raises"))
         ]
-        return f" Of the steps before, {'; '.join(backed)}." if backed else ""
+        return f"Of the steps before, {'; '.join(backed)}." if backed else ""
 
     def _saying(self, link: tuple[str, str], *directions: str) -> list[str]:
         """The passages that say one of these of a link, each once."""
@@ -157,7 +174,10 @@ class _View:
     def explanation(self, n_asked: int) -> str:
         focus = f" The comment asks about {n_asked} of them, which are listed first." if n_asked else ""
         return (
-            f"Ranked by the chance that the next visit carries the code: for a disease the patient has had, "
-            f"how often it recurs; for a new one, a noisy-OR of its base rate and of its causes in the graph "
-            f"({len(self.case.edges)} edges, {len(self.case.diseases)} diseases).{focus}"
+            f"Listed by tens: the ten most probable first, the next ten after them. Within ten, a disease "
+            f"that many patients have must be more probable to stand before one that few have. Each "
+            f"probability is the sum of its shares: recurrence, what diseases of the history add, and the "
+            f"base rate. The graph (edges: {len(self.case.edges)}, diseases: {len(self.case.diseases)}) says "
+            f"which of these diseases act as causes; the others are marked (no edge). It changes no "
+            f"probability.{focus}"
         )

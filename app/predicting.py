@@ -127,8 +127,8 @@ def _history(result: DiagnosisResult) -> Table:
 
 
 def _predictions(result: DiagnosisResult) -> Table:
-    title = "Next visit, most likely first"
-    table = _table(title, "#", "chance", "diagnosis, and why", right=frozenset({"#", "chance"}))
+    table = _table("Next visit", "#", "chance", "diagnosis, and why", right=frozenset({"#", "chance"}))
+    table.caption, table.caption_justify = f"{plain(result.explanation)}\n", "left"
     for prediction in result.predictions:
         kind = "had before" if prediction.repeat else "new"
         why = [f"{kind}; 95 % interval {_interval(prediction.interval, '{:.1%}')}"]

@@ -17,12 +17,14 @@ from tools.causal.edits import Edit
 from tools.causal.fitting import EdgeFit
 from tools.causal.matrix import DiagnosisMatrix
 from tools.causal.scores import Score, ScoreName
-from tools.prediction import forecast
+from tools.prediction.forecast import Kind
+from tools.reporting.result import PartName
 
 Pair = Annotated[list[str], Field(min_length=2, max_length=2)]
 Edges = Annotated[list[Pair], Field(max_length=2_000, description="[cause, effect] pairs of codes")]
 Nodes = Annotated[list[str], InjectedToolArg]
 History = Annotated[list[str], InjectedToolArg]
+Visits = Annotated[list[list[str]], InjectedToolArg]
 MaxParents = Annotated[int, InjectedToolArg]
 MaxEdges = Annotated[int | None, InjectedToolArg]
 AcceptedScore = Annotated[ScoreName, InjectedToolArg]
@@ -33,7 +35,13 @@ Seed = Annotated[int, InjectedToolArg, Field(ge=0)]
 Store = Annotated[str, InjectedToolArg]
 Confidence = dict[tuple[str, str], float]
 
-_PARTS = {"base": "base rate", "cause": "cause", "recurrence": "recurrence"}
+_PARTS: dict[Kind, PartName] = {
+    "recurrence": "recurrence",
+    "cause": "cause",
+    "association": "association",
+    "rest": "rest of the history",
+    "base": "base rate",
+}
 
 
 @tool
@@ -139,13 +147,11 @@ def search_graph(
 def next_visit_risks(
     edges: Edges,
     nodes: Nodes,
-    history: History,
-    n_visits: Annotated[int | None, InjectedToolArg] = None,
+    visits: Visits,
     store: Store = "",
 ) -> dict[str, Any]:
-    """The records' probability that the next visit carries each disease, in named parts, under a graph."""
-    dataset, matrix = resources.open_dataset(store), resources.open_matrix(store, tuple(nodes))
-    model = forecast.next_visit_model(_graph(nodes, edges), dataset, history, matrix, n_visits)
+    """The records' probability that the next visit carries each disease, in parts that add up, as listed."""
+    model = resources.open_next_visit_model(store)
     return {
         "risks": [
             {
@@ -157,7 +163,7 @@ def next_visit_risks(
                 "parts": [
                     {
                         "name": _PARTS[part.kind],
-                        "cause": part.key if part.kind == "cause" else None,
+                        "source": part.key,
                         "value": part.probability,
                         "low": part.lower,
                         "high": part.upper,
@@ -165,7 +171,7 @@ def next_visit_risks(
                     for part in found.parts
                 ],
             }
-            for found in model.ranking()
+            for found in model.forecasts(_graph(nodes, edges), visits)
         ]
     }
 

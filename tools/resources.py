@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tools.dataset.clinical import ClinicalDataset
     from tools.knowledge.library import KnowledgeLibrary
     from tools.knowledge.shelf import Shelf
+    from tools.prediction.forecast import NextVisitModel
 
 DATA = Path(__file__).parents[1] / "data"
 DEMO_RECORDS = DATA / "demo" / "cohort.csv.gz"
@@ -60,6 +61,23 @@ def open_matrix(store: str, nodes: tuple[str, ...]) -> "DiagnosisMatrix":
 @lru_cache(maxsize=4)
 def _matrix(dataset: "ClinicalDataset", nodes: tuple[str, ...]) -> "DiagnosisMatrix":
     return dataset.matrix(nodes).shared_in(dataset.memory, map(dataset.vocabulary.column, nodes))
+
+
+def open_next_visit_model(store: str) -> "NextVisitModel":
+    """What a store's records say of next visits, learned when it is first asked for and kept in the store.
+
+    Raises:
+        InputError: see `open_dataset`; or no patient has a second visit.
+    """
+    return _next_visit_model(open_dataset(store), Path(store).resolve() if store else None)
+
+
+@lru_cache(maxsize=4)
+def _next_visit_model(dataset: "ClinicalDataset", folder: Path | None) -> "NextVisitModel":
+    from tools.prediction.forecast import NextVisitModel
+    from tools.prediction.kept import open_or_learn
+
+    return NextVisitModel.fit(dataset) if folder is None else open_or_learn(dataset, folder)
 
 
 def open_library(folder: str = "") -> "KnowledgeLibrary":

@@ -100,13 +100,22 @@ def amendment_case(*current: tuple[str, str], **more: Any) -> AmendmentCase:
     return AmendmentCase.model_validate(fields | more)
 
 
+def part(name: str, value: float, source: str | None = None) -> dict[str, Any]:
+    """A share of a probability with an interval around it."""
+    return {"name": name, "source": source, "value": value, "low": 0.8 * value, "high": min(1.2 * value, 1.0)}
+
+
 def decision_case(**more: Any) -> DecisionCase:
     risks = [
         {
             "code": "4019",
             "kind": "recurrence",
             "probability": 0.6,
-            "parts": [{"name": "recurrence", "value": 0.6, "low": 0.6, "high": 0.6}],
+            "parts": [
+                part("recurrence", 0.52),
+                part("association", 0.05, "25000"),
+                part("base rate", 0.03),
+            ],
         },
         {
             "code": "5859",
@@ -115,8 +124,9 @@ def decision_case(**more: Any) -> DecisionCase:
             "low": 0.1,
             "high": 0.3,
             "parts": [
-                {"name": "base rate", "value": 0.1, "low": 0.1, "high": 0.1},
-                {"name": "cause", "cause": "4019", "value": 0.1, "low": 0.1, "high": 0.1},
+                part("cause", 0.1, "4019"),
+                part("association", 0.04, "25000"),
+                part("base rate", 0.05),
             ],
         },
     ]

@@ -1,7 +1,8 @@
-"""The statistical decision: ranked by the records, the comment's diseases first, each with its reasons."""
+"""The statistical decision: as the records list it, the comment's diseases first, each with its reasons."""
 
 import re
 from itertools import combinations, pairwise
+from math import expm1
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from agents.cases import CaseDisease
 from agents.decision import _admit
 from agents.ranking import decide
-from tests.agents.cases import DISEASES, decision_case, edge, finding
+from tests.agents.cases import DISEASES, decision_case, edge, finding, part
 
 CODES = tuple(f"{n}" for n in range(300, 312))
 CROWD = tuple(
@@ -22,28 +23,40 @@ probability = st.floats(0, 1)
 
 
 @st.composite
+def risks_of(draw, code, causes):
+    """A disease's risk: 1 - exp(-L), shared out in proportion to the terms of L."""
+    followed = sorted(HAD - {code} - draw(st.sets(st.sampled_from(sorted(HAD)))))
+    unlinked = [key for key in followed if key not in causes]
+    sources = [("recurrence", None)] * (code in HAD)
+    sources += [("cause", key) for key in followed if key in causes]
+    sources += [("association", key) for key in unlinked[:3]]
+    sources += [("rest of the history", None)] * bool(unlinked[3:])
+    sources += [("base rate", None)]
+    hazards = [draw(st.floats(1e-6, 1.0)) for _ in sources]
+    chance = -expm1(-sum(hazards))
+    low, high = draw(st.floats(0, chance)), draw(st.floats(chance, 1))
+    return {
+        "code": code,
+        "kind": "recurrence" if code in HAD else "onset",
+        "probability": chance,
+        "low": low,
+        "high": high,
+        "parts": [
+            part(name, chance * hazard / sum(hazards), source)
+            for (name, source), hazard in zip(sources, hazards, strict=True)
+        ],
+    }
+
+
+@st.composite
 def decisions(draw):
     """Cases over a random acyclic graph, as `next_visit_risks` would describe it."""
     order = draw(st.permutations(CODES))
     edges = draw(st.lists(st.sampled_from(list(combinations(order, 2))), unique=True, max_size=30))
     strengths = {edge: draw(probability) for edge in edges}
-    risks = []
-    for code in CODES:
-        base = {
-            "name": "recurrence" if code in HAD else "base rate",
-            "value": draw(probability),
-            "low": 0.0,
-            "high": 1.0,
-        }
-        causes = [
-            {"name": "cause", "cause": a, "value": strengths[a, b], "low": 0.0, "high": 1.0}
-            for a, b in edges
-            if b == code and a in HAD and code not in HAD
-        ]
-        kind = "recurrence" if code in HAD else "onset"
-        low, high = sorted([draw(probability), draw(probability)])
-        risk = {"code": code, "kind": kind, "probability": draw(probability), "low": low, "high": high}
-        risks.append(risk | {"parts": [base, *causes]})
+    risks = [
+        draw(risks_of(code, {a for a, b in edges if b == code})) for code in draw(st.permutations(CODES))
+    ]
     return decision_case(
         history=[sorted(HAD)],
         diseases=CROWD,
@@ -73,18 +86,15 @@ def decisions(draw):
 
 
 @given(decisions())
-def test_what_is_asked_comes_first_then_the_probable_and_no_probability_changes(case):
-    answer = decide(case)
-    risks = {risk.code: risk.probability for risk in case.risks}
+def test_the_order_is_that_of_the_records_but_for_what_is_asked_and_no_probability_changes(case):
+    listed = [risk.code for risk in case.risks]
     asked = {"303", "305"} if case.comment.startswith("303") else set()
-    ranked = [(p.code not in asked, -p.probability, p.code) for p in answer.predictions]
-    assert ranked == sorted(ranked)
-    assert all(p.probability == risks[p.code] for p in answer.predictions)
-    left_out = [
-        (c not in asked, -r, c) for c, r in risks.items() if c not in {p.code for p in answer.predictions}
-    ]
-    assert len(ranked) == min(case.top_k, len(risks))
-    assert not left_out or ranked[-1] < min(left_out)
+    first = [code for code in listed if code in asked]
+    answer = decide(case)
+    whole = first + [code for code in listed if code not in asked]
+    assert [p.code for p in answer.predictions] == whole[: case.top_k]
+    chances = {risk.code: risk.probability for risk in case.risks}
+    assert all(p.probability == chances[p.code] for p in answer.predictions)
 
 
 @given(decisions())
@@ -97,14 +107,32 @@ def test_a_path_comes_from_the_history_along_edges_exactly_where_a_cause_acts(ca
     edges = {(edge.cause, edge.effect) for edge in case.edges}
     parts = {risk.code: risk.parts for risk in case.risks}
     for prediction in decide(case).predictions:
-        causes = [part.cause for part in parts[prediction.code] if part.cause]
+        causes = {part.source: part.value for part in parts[prediction.code] if part.name == "cause"}
         assert bool(prediction.path) == bool(causes)
         if causes:
             assert set(pairwise(prediction.path)) <= edges
             assert set(prediction.path[:-1]) <= HAD
             assert prediction.path[-1] == prediction.code
-            values = {part.cause: part.value for part in parts[prediction.code] if part.cause}
-            assert values[prediction.path[-2]] == max(values.values())
+            assert causes[prediction.path[-2]] == max(causes.values())
+
+
+@given(decisions())
+def test_the_reason_tells_what_makes_up_the_probability_and_a_repeat_says_so(case):
+    of_code = {risk.code: risk for risk in case.risks}
+    names = {disease.code: disease.short for disease in case.diseases}
+    for prediction in decide(case).predictions:
+        risk = of_code[prediction.code]
+        assert ("The patient has had it." in prediction.reason) == (risk.code in HAD)
+        sizeable = sorted((p for p in risk.parts if p.value >= 0.001), key=lambda p: -p.value)
+        told = re.search(r"The (\S+)% is made up of (.*?%)\.(?: Of the steps|$)", prediction.reason)
+        assert bool(told) == bool(sizeable)
+        if told:
+            assert float(told[1]) == pytest.approx(100 * risk.probability, abs=0.051)
+            for said, share in zip(told[2].split(", "), sizeable, strict=True):
+                name, value = said.rsplit(" ", 1)
+                assert float(value.rstrip("%")) == pytest.approx(100 * share.value, abs=0.051)
+                assert name.removesuffix(" (no edge)") == names.get(share.source, share.name)
+                assert name.endswith("(no edge)") == (share.name == "association")
 
 
 @given(decisions())
@@ -188,10 +216,7 @@ def test_a_long_chain_with_long_names_is_cut_to_what_an_answer_may_hold():
     chain = tuple(CaseDisease(code=str(n), name="n" * 200, role="history") for n in range(100, 140))
     last = CaseDisease(code="999", name="last", role="candidate")
     codes = [d.code for d in (*chain, last)]
-    parts = [
-        {"name": "base rate", "value": 0.1, "low": 0.1, "high": 0.1},
-        {"name": "cause", "cause": codes[-2], "value": 0.5, "low": 0.5, "high": 0.5},
-    ]
+    parts = [part("cause", 0.4, codes[-2]), part("base rate", 0.1)]
     case = decision_case(
         diseases=(*chain, last),
         edges=[edge(a, b, time="undecided") for a, b in pairwise(codes)],
@@ -210,27 +235,64 @@ def test_a_circle_in_a_foreign_case_ends():
 
 def test_reasons_say_what_the_records_show():
     repeat, onset = sorted(decide(decision_case()).predictions, key=lambda p: p.code)
-    assert "60% of the visits after it" in repeat.reason
-    assert "hypertension \u2192 chronic kidney disease" in onset.reason
-    assert "hypertension 10.0%" in onset.reason
+    shares = "recurrence 52.0%, diabetes (no edge) 5.0%, base rate 3.0%"
+    assert repeat.reason == f"The patient has had it. The 60.0% is made up of {shares}."
+    shares = "hypertension 10.0%, base rate 5.0%, diabetes (no edge) 4.0%"
+    assert onset.reason == f"hypertension \u2192 chronic kidney disease. The 19.0% is made up of {shares}."
     asked = decide(decision_case(comment="kidneys"))
     assert asked.predictions[0].code == DISEASES[2].code
     assert asked.predictions[0].reason.startswith("Listed first because the comment asks about it.")
     assert "asks about 1 of them" in asked.explanation
 
 
+def test_a_repeat_that_has_a_cause_tells_both():
+    risk = {
+        "code": "4019",
+        "kind": "recurrence",
+        "probability": 0.6,
+        "parts": [part("recurrence", 0.5), part("cause", 0.08, "25000"), part("base rate", 0.02)],
+    }
+    (repeat,) = decide(decision_case(edges=[edge("25000", "4019")], risks=[risk])).predictions
+    assert repeat.path == ["25000", "4019"]
+    assert repeat.reason.startswith(
+        "The patient has had it. In the graph: diabetes \u2192 hypertension. The 60.0% is made up of"
+    )
+
+
+def test_shares_below_a_tenth_of_a_percent_are_not_told():
+    parts = [part("base rate", 0.0009), part("association", 0.0001, "25000")]
+    risk = {"code": "5859", "kind": "onset", "probability": 0.001}
+    (small,) = decide(decision_case(edges=[], risks=[risk | {"parts": parts}])).predictions
+    assert small.reason == "The graph has no cause of it."
+    parts.append(part("rest of the history", 0.019))
+    (larger,) = decide(
+        decision_case(edges=[], risks=[risk | {"probability": 0.02, "parts": parts}])
+    ).predictions
+    assert larger.reason.endswith("The 2.0% is made up of rest of the history 1.9%.")
+
+
 @pytest.mark.parametrize(
     ("edges", "said"),
-    [([], "The graph has no cause of it"), ([("25000", "5859")], "None of its causes in the graph")],
+    [
+        ([], "The graph has no cause of it."),
+        ([("25000", "5859")], "None of its causes in the graph is in the history."),
+        ([("4019", "5859"), ("25000", "5859")], "By the records, its causes in the history add nothing."),
+    ],
 )
-def test_without_a_cause_in_the_history_the_reason_says_which_it_is(edges, said):
-    base = {"name": "base rate", "value": 0.02, "low": 0.01, "high": 0.03}
+def test_without_a_cause_that_acts_the_reason_says_which_it_is(edges, said):
     roles = {"4019": "history"}
     case = decision_case(
         diseases=[d.model_copy(update={"role": roles.get(d.code, "candidate")}) for d in DISEASES],
         edges=[edge(a, b) for a, b in edges],
-        risks=[{"code": "5859", "kind": "onset", "probability": 0.02, "parts": [base]}],
+        risks=[{"code": "5859", "kind": "onset", "probability": 0.02, "parts": [part("base rate", 0.02)]}],
     )
     (prediction,) = decide(case).predictions
-    assert said in prediction.reason
-    assert "2.0%" in prediction.reason
+    assert prediction.path == []
+    assert prediction.reason == f"{said} The 2.0% is made up of base rate 2.0%."
+
+
+def test_the_explanation_does_not_credit_the_graph_with_a_probability():
+    told = decide(decision_case()).explanation
+    assert "the ten most probable first" in told
+    assert "(edges: 1, diseases: 3)" in told
+    assert "changes no probability" in told

@@ -53,6 +53,24 @@ def test_the_object_has_what_is_promised(iikea):
     assert len(result["predictions"]) == 5
 
 
+def test_the_parts_of_a_probability_add_up_to_it_and_name_causes_by_edges(iikea):
+    result = iikea("predict", *HISTORY, "--max-iterations", 2, "--top-k", 30, "--resamples", 0, "--json").json
+    edges = {(edge["cause"], edge["effect"]) for edge in result["graph"]["edges"]}
+    had = {code for visit in result["history"] for code in visit}
+    names = set()
+    for prediction in result["predictions"]:
+        parts = prediction["parts"]
+        assert sum(part["value"] for part in parts) == pytest.approx(prediction["probability"], abs=1e-9)
+        for part in parts:
+            assert ((part["source"], prediction["code"]) in edges) == (part["name"] == "cause")
+            assert (part["source"] in had) == (part["name"] in {"cause", "association"})
+        names |= {part["name"] for part in parts}
+    assert names >= {"recurrence", "cause", "association", "base rate"}
+    chances = [prediction["probability"] for prediction in result["predictions"]]
+    assert min(chances[:10]) >= max(chances[10:20])
+    assert min(chances[10:20]) >= max(chances[20:])
+
+
 @pytest.mark.parametrize("hash_seed", ["0", "1", "4242"])
 def test_same_input_and_seed_give_the_same_bytes_in_any_process(hash_seed, iikea):
     asked = ("predict", *HISTORY, "--seed", "7", "--resamples", "2", "--json")

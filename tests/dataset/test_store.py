@@ -202,9 +202,8 @@ def all_diagnoses(data):
     _ = data.diagnoses
 
 
-def repeats(data):
-    for key in KEYS:
-        data.repeats(key)
+def visits(data):
+    data.visits()
 
 
 def slots(data):
@@ -231,8 +230,9 @@ USES = [
     ("diagnosis_patients", 0, 2, diagnosis_matrix),
     ("diagnosis_patients", 0, -1, all_diagnoses),
     ("diagnosis_visits", 0, 3, diagnosis_matrix),
-    ("diagnosis_visits", 0, -1, repeats),
-    ("diagnosis_repeats", 0, 3, repeats),
+    ("diagnosis_visits", 0, -1, diagnosis_matrix),
+    ("codes", 0, 1_000_000, visits),
+    ("codes", 0, -1, visits),
 ]
 
 

@@ -13,6 +13,7 @@ from graph.diagnosis import build, graph
 from tests.graph.runs import HISTORY, SMALL, run
 from tools import resources
 from tools.catalogue import CATALOGUE
+from tools.causal_tools import next_visit_risks
 from tools.reporting.result import DiagnosisResult
 from tools.safety.errors import BudgetExceeded, InputError
 
@@ -22,23 +23,46 @@ def result():
     return run()
 
 
-def test_predictions_are_ranked_and_within_the_case(result):
-    probabilities = [p.probability for p in result.predictions]
-    assert probabilities == sorted(probabilities, reverse=True)
-    assert [p.rank for p in result.predictions] == list(range(1, len(probabilities) + 1))
-    case = {node.code for node in result.graph.nodes}
-    assert {p.code for p in result.predictions} <= case
-    assert len({p.code for p in result.predictions}) == len(result.predictions)
+def of_records(result):
+    """What the records say of every disease of a result's graph, as they would list them."""
+    nodes = [node.code for node in result.graph.nodes]
+    edges = [[edge.cause, edge.effect] for edge in result.graph.edges]
+    visits = [list(visit) for visit in result.history]
+    return next_visit_risks.invoke({"nodes": nodes, "edges": edges, "visits": visits})["risks"]
 
 
-def test_every_probability_is_the_noisy_or_of_its_parts(result):
+def test_predictions_stand_as_the_records_list_them_the_ten_most_probable_first(result):
+    risks = of_records(result)
+    listed = [(risk["code"], risk["probability"], (risk["low"], risk["high"])) for risk in risks]
+    shown = [(p.code, p.probability, p.interval) for p in result.predictions]
+    assert shown == listed[: len(shown)]
+    assert [p.rank for p in result.predictions] == list(range(1, 11))
+    assert min(p.probability for p in result.predictions) >= max(risk["probability"] for risk in risks[10:])
+
+
+def test_the_parts_of_every_probability_add_up_to_it(result):
+    had = {code for visit in result.history for code in visit}
+    edges = {(edge.cause, edge.effect) for edge in result.graph.edges}
     for prediction in result.predictions:
-        absent = 1.0
-        for part in prediction.parts:
-            absent *= 1 - part.value
-        assert prediction.probability == pytest.approx(1 - absent, abs=1e-9)
+        parts = prediction.parts
+        assert sum(part.value for part in parts) == pytest.approx(prediction.probability, abs=1e-9)
+        assert all(part.low <= part.value <= part.high for part in parts)
         low, high = prediction.interval
         assert low <= prediction.probability <= high
+        assert prediction.repeat == ("recurrence" in {part.name for part in parts})
+        for part in parts:
+            assert (part.source in had) == (part.name in {"cause", "association"})
+            assert ((part.source, prediction.code) in edges) == (part.name == "cause")
+
+
+def test_a_prediction_has_a_path_where_a_cause_adds_to_it_and_a_repeat_may_have_one():
+    result = run(history=[["4019"], ["25000", "4280"]])
+    causes = {p.code: {part.source for part in p.parts if part.name == "cause"} for p in result.predictions}
+    assert {p.code for p in result.predictions if p.path} == {code for code in causes if causes[code]}
+    assert all(p.path[-2] in causes[p.code] for p in result.predictions if p.path)
+    (repeat,) = (p for p in result.predictions if p.code == "4280")
+    assert repeat.repeat
+    assert repeat.path == ("4019", "4280")
 
 
 def test_every_path_runs_along_edges_from_the_history(result):
@@ -125,6 +149,16 @@ def test_an_edge_against_time_is_turned_round_and_said(monkeypatch):
     assert any("turned round" in notice and "5859 -> 4019" in notice for notice in result.notices)
 
 
+def test_the_causal_graph_changes_no_probability_and_no_place_only_what_the_shares_are_called(result):
+    without = run(without_causal=True)
+    under, bare = ([(p.code, p.probability, p.interval) for p in r.predictions] for r in (result, without))
+    assert under == bare
+    called, uncalled = ({part.name for p in r.predictions for part in p.parts} for r in (result, without))
+    assert "cause" in called
+    assert "cause" not in uncalled
+    assert not any(p.path for p in without.predictions)
+
+
 def test_ablations_leave_their_part_out():
     without_causal = run(without_causal=True)
     assert without_causal.graph.edges == ()
@@ -190,15 +224,20 @@ def test_five_hundred_codes_are_capped_with_a_notice():
     assert len(result.history[0]) == len(keys)
 
 
-def test_what_is_left_out_of_the_graph_still_counts_as_burden():
+def test_what_is_left_out_of_the_graph_still_counts():
     keys = resources.open_dataset().vocabulary.keys
     older, recent = [key for key in keys if key != "4019"][:30], ["4019"]
     short, long = run(history=[recent]), run(history=[older, recent], max_history=1)
-    base = {p.code: p.parts[0].value for p in short.predictions if not p.repeat}
-    busier = {p.code: p.parts[0].value for p in long.predictions if not p.repeat}
-    shared = set(base) & set(busier)
-    assert shared
-    assert all(busier[code] > base[code] for code in shared)
+    assert {node.code for node in long.graph.nodes if node.role == "history"} == {"4019"}
+    rest = {
+        p.code: [part.value for part in p.parts if part.name == "rest of the history"]
+        for p in long.predictions
+    }
+    assert all(value > 0 for values in rest.values() for value in values)
+    assert sum(map(bool, rest.values())) > len(rest) / 2
+    assert "rest of the history" not in {part.name for p in short.predictions for part in p.parts}
+    by_records = {risk["code"]: risk["probability"] for risk in of_records(long)}
+    assert all(p.probability == by_records[p.code] for p in long.predictions)
 
 
 def reviewed():

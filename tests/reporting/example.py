@@ -17,6 +17,7 @@ from tools.reporting.result import (
     IterationScore,
     Knowledge,
     Part,
+    PartName,
     Prediction,
     Refusal,
 )
@@ -98,6 +99,23 @@ def edge(link: str, gain: float) -> GraphEdge:
     )
 
 
+def parts(code: str, chance: float, path: tuple[str, ...]) -> tuple[Part, ...]:
+    """Shares that add up to the chance: each kind of part is in one prediction or another."""
+    sources: list[tuple[PartName, str | None, float]] = [
+        ("recurrence", None, 8.0 * (code in HISTORY)),
+        *(("cause", cause, 4.0) for cause in path[-2:-1]),
+        *(("association", other, 1.5) for other in HISTORY[:2] if other not in (code, *path)),
+        ("rest of the history", None, 0.7),
+        ("base rate", None, 1.3),
+    ]
+    whole = sum(weight for *_, weight in sources)
+    return tuple(
+        Part(name=name, source=source, value=share, low=0.8 * share, high=min(1.2 * share, 1))
+        for name, source, weight in sources
+        if (share := chance * weight / whole)
+    )
+
+
 def predictions() -> tuple[Prediction, ...]:
     rows = (
         ("4019", 0.62, (), "Diagnosed at both visits; it recurs at most visits of patients who have it."),
@@ -123,24 +141,7 @@ def predictions() -> tuple[Prediction, ...]:
             repeat=code in HISTORY,
             reason=reason,
             path=path,
-            parts=(
-                Part(
-                    name="recurrence" if code in HISTORY else "base rate",
-                    value=round(chance * 0.4, 3),
-                    low=round(chance * 0.3, 3),
-                    high=round(chance * 0.5, 3),
-                ),
-                *(
-                    Part(
-                        name="cause",
-                        cause=cause,
-                        value=round(chance * 0.5, 3),
-                        low=round(chance * 0.4, 3),
-                        high=round(chance * 0.6, 3),
-                    )
-                    for cause in path[-2:-1]
-                ),
-            ),
+            parts=parts(code, chance, path),
             evidence={"5859": ("kidney-causes", "diabetes-course"), "4280": ("heart-causes",)}.get(code, ()),
             counter_evidence="Time does not settle one edge of the path." if code == "43491" else "",
         )

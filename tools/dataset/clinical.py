@@ -11,7 +11,7 @@ from scipy import sparse, special
 from tools.causal.diagnoses import FirstDiagnoses
 from tools.causal.matrix import DiagnosisMatrix
 from tools.dataset import store
-from tools.dataset.arrays import BLOCK, blocks, describe, save
+from tools.dataset.arrays import blocks, describe, save
 from tools.dataset.columns import Columns, fit_together
 from tools.dataset.integrity import Integrity
 from tools.numerics.jit import Kernels
@@ -153,6 +153,11 @@ class ClinicalDataset:
         offsets = self._sound("visit_offsets").visit_offsets
         return (np.diff(offsets[block.start : block.stop + 1]) for block in blocks(self.n_patients))
 
+    def visits(self) -> tuple[Int64, Int64, Int32]:
+        """The visits of all patients: copies of `Columns.visit_offsets`, `code_offsets` and `codes`."""
+        c = self._sound("visit_offsets", "code_offsets", "codes")
+        return np.array(c.visit_offsets), np.array(c.code_offsets), np.array(c.codes)
+
     @property
     def denominators(self) -> Int64:
         """Number of visits with a successor that hold each code, shape (n_codes,)."""
@@ -273,53 +278,6 @@ class ClinicalDataset:
         if self._integrity is not None:
             self._integrity.require_diagnoses(entries)
         return entries
-
-    def repeats(self, key: str) -> tuple[Int32, Int32]:
-        """How often a code came back to each patient who had it and came again.
-
-        Args:
-            key: vocabulary key.
-
-        Returns:
-            Visits after the first one with the code: how many have it again, and how many there are, each of
-            shape (n_patients_at_risk,).
-
-        Raises:
-            InputError: the key is not in the vocabulary.
-        """
-        again, later = (np.concatenate(pieces) for pieces in zip(*self._repeats(key), strict=True))
-        return again, later
-
-    def repeat_totals(self, key: str) -> tuple[int, int]:
-        """The sums of `repeats`, without arrays as long as the number of patients.
-
-        Raises:
-            InputError: the key is not in the vocabulary.
-        """
-        totals = np.array([[again.sum(), later.sum()] for again, later in self._repeats(key)])
-        n_again, n_later = totals.sum(axis=0).tolist()
-        return n_again, n_later
-
-    def _repeats(self, key: str) -> Iterator[tuple[Int32, Int32]]:
-        """`repeats` in pieces, at least one."""
-        entries, c = self._entries(self.vocabulary.column(key)), self._sound("visit_offsets")
-        for begin in range(entries.start, max(entries.stop, entries.start + 1), BLOCK):
-            piece = slice(begin, min(begin + BLOCK, entries.stop))
-            patients = c.diagnosis_patients[piece]
-            visits = c.visit_offsets[1:][patients] - c.visit_offsets[patients]
-            later = visits.astype(np.int32) - 1 - c.diagnosis_visits[piece]
-            yield c.diagnosis_repeats[piece][later > 0], later[later > 0]
-
-    @cached_property
-    def repeat_rate(self) -> float:
-        """Share of visits after a first diagnosis that have the code again, over all codes."""
-        c, visit, later = self._sound("onsets_per_visit"), 0, 0
-        for visits in self._visits_per_patient():
-            end = visit + int(visits.sum())
-            to_come = np.repeat(np.cumsum(visits), visits) - 1 - np.arange(end - visit)
-            later += int(to_come @ c.onsets_per_visit[visit:end].astype(np.int64))
-            visit = end
-        return (len(c.codes) - len(c.diagnosis_patients)) / max(later, 1)
 
     @cached_property
     def slots(self) -> int | None:

@@ -22,7 +22,6 @@ class Columns(NamedTuple):
         next_offsets, next_columns, next_counts: CSR of X^T (next visit), likewise.
         diagnosis_offsets, diagnosis_patients: CSC pattern of A_D, patients increasing within a code.
         diagnosis_visits: beside `diagnosis_patients`, the patient's visit of first diagnosis, from 0.
-        diagnosis_repeats: beside `diagnosis_patients`, how many later visits have the code again.
         onsets_per_visit: shape (n_visits,), codes of the whole vocabulary first diagnosed at each visit.
     """
 
@@ -40,7 +39,6 @@ class Columns(NamedTuple):
     diagnosis_offsets: Int64
     diagnosis_patients: Int32
     diagnosis_visits: Int32
-    diagnosis_repeats: Int32
     onsets_per_visit: Int32
 
 
@@ -73,5 +71,5 @@ def fit_together(columns: Columns, n_codes: int) -> bool:
         and all(arrays[name][0] == 0 and arrays[name][-1] == end for name, end in ends(c).items())
         and len(c.union_counts) == len(c.union_columns)
         and len(c.next_counts) == len(c.next_columns)
-        and len(c.diagnosis_visits) == len(c.diagnosis_repeats) == len(c.diagnosis_patients)
+        and len(c.diagnosis_visits) == len(c.diagnosis_patients)
     )

@@ -9,7 +9,7 @@ from tools.dataset.arrays import Array, blocks
 from tools.dataset.columns import Columns, ends
 from tools.safety.errors import InputError
 
-_BY_DIAGNOSIS = ("diagnosis_patients", "diagnosis_visits", "diagnosis_repeats")
+_BY_DIAGNOSIS = ("diagnosis_patients", "diagnosis_visits")
 
 
 class Integrity:
@@ -29,7 +29,7 @@ class Integrity:
         """Refuse arrays with values out of bounds.
 
         Args:
-            names: fields of `Columns`, but the three that lie beside `diagnosis_patients`; for their slices
+            names: fields of `Columns`, but the two that lie beside `diagnosis_patients`; for their slices
                 see `require_diagnoses`.
 
         Raises:
@@ -50,11 +50,10 @@ class Integrity:
         c = self._columns
         for block in blocks(entries.stop - entries.start):
             part = slice(entries.start + block.start, entries.start + block.stop)
-            patients, visits, repeats = (getattr(c, name)[part] for name in _BY_DIAGNOSIS)
+            patients, visits = (getattr(c, name)[part] for name in _BY_DIAGNOSIS)
             _refuse_unless(_within(patients, 0, len(c.visit_offsets) - 1))
             length = c.visit_offsets[1:][patients] - c.visit_offsets[patients]
-            _refuse_unless(_within(visits, 0) and _within(repeats, 0))
-            _refuse_unless(bool(np.all(visits + repeats.astype(np.int64) < length)))
+            _refuse_unless(_within(visits, 0) and bool(np.all(visits < length)))
 
     def require_rows(self, columns: Array, counts: Array) -> None:
         """Refuse some entries of the union's rows, or of the next visit's, with values out of bounds.

@@ -133,7 +133,7 @@ class _Joining:
 
     def _diagnoses(self) -> dict[str, ArrayRecord]:
         """Columns of A_D, some at a time: those of the parts behind each other."""
-        cut, *names = (f"diagnosis_{what}" for what in ("offsets", "patients", "visits", "repeats"))
+        cut, *names = (f"diagnosis_{what}" for what in ("offsets", "patients", "visits"))
         cuts = [part.array(cut) for part in self.parts]
         lengths = np.zeros(self.n_codes, dtype=np.int64)
         for columns, of_part in zip(self.columns, cuts, strict=True):
@@ -150,9 +150,9 @@ class _Joining:
         return records | {cut: arrays.save(self.fresh, cut, ends)}
 
     def _gathered(self, block: slice, ends: Int64, cuts: Sequence[Int64], names: Sequence[str]) -> Int32:
-        """Patients, first visits and repeats of some codes, shape (3, n_entries)."""
+        """Patients and first visits of some codes, shape (2, n_entries)."""
         filled = ends[:-1] - ends[0]
-        gathered = np.empty((3, int(ends[-1] - ends[0])), dtype=np.int32)
+        gathered = np.empty((2, int(ends[-1] - ends[0])), dtype=np.int32)
         n_before = 0
         for part, columns, cut in zip(self.parts, self.columns, cuts, strict=True):
             first, end = np.searchsorted(columns, (block.start, block.stop))

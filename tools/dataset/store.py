@@ -16,7 +16,7 @@ from tools.records.cohort import ConceptColumns, Vocabulary
 from tools.safety.errors import InputError
 
 FORMAT: Literal["ii-kea clinical dataset"] = "ii-kea clinical dataset"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MANIFEST = "manifest.json"
 VOCABULARY = "vocabulary.json"
 _AGAIN = "fit the records again"

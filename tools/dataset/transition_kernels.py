@@ -185,18 +185,16 @@ def diagnoses(
     offsets: Int64,
     patients: Int32,
     visits: Int32,
-    repeats: Int32,
 ) -> None:
-    """The columns of A_D, one code after the other, with the visit of first diagnosis and the repeats.
+    """The columns of A_D, one code after the other, with the visit of first diagnosis.
 
     Args:
         visit_offsets: see `Columns`.
         code_offsets: see `Columns`.
         codes: see `Columns`.
         offsets: see `Columns.diagnosis_offsets`.
-        patients: to be filled, shape (offsets[-1],), like the other two.
+        patients: to be filled, shape (offsets[-1],), like the other.
         visits: to be filled, visit of first diagnosis.
-        repeats: to be filled, later visits with the code.
     """
     last_seen = np.full(len(offsets) - 1, -1, dtype=np.int64)
     place = offsets[:-1].copy()
@@ -205,11 +203,8 @@ def diagnoses(
         for v in range(begin, visit_offsets[p + 1]):
             for e in range(code_offsets[v], code_offsets[v + 1]):
                 c = codes[e]
-                if last_seen[c] == p:
-                    repeats[place[c] - 1] += 1
-                    continue
-                last_seen[c] = p
-                patients[place[c]] = p
-                visits[place[c]] = v - begin
-                repeats[place[c]] = 0
-                place[c] += 1
+                if last_seen[c] != p:
+                    last_seen[c] = p
+                    patients[place[c]] = p
+                    visits[place[c]] = v - begin
+                    place[c] += 1

@@ -57,8 +57,8 @@ def count_visits(visit_offsets: Int64, code_offsets: Int64, codes: Int32, n_code
     kernels.onsets(visit_offsets, code_offsets, codes, onsets_per_visit, tallies)
     denominators, arrivals, patients_by_code = tallies
     by_code = offsets(patients_by_code)
-    patients, first, repeats = np.empty((3, int(by_code[-1])), dtype=np.int32)
-    kernels.diagnoses(visit_offsets, code_offsets, codes, by_code, patients, first, repeats)
+    patients, first = np.empty((2, int(by_code[-1])), dtype=np.int32)
+    kernels.diagnoses(visit_offsets, code_offsets, codes, by_code, patients, first)
     counts = count_transitions(visit_offsets, code_offsets, codes, denominators)
     return Columns(
         visit_offsets=visit_offsets,
@@ -70,7 +70,6 @@ def count_visits(visit_offsets: Int64, code_offsets: Int64, codes: Int32, n_code
         diagnosis_offsets=by_code,
         diagnosis_patients=patients,
         diagnosis_visits=first,
-        diagnosis_repeats=repeats,
         onsets_per_visit=onsets_per_visit,
     )
 

@@ -1,4 +1,4 @@
-"""Diseases that may follow from a history: candidate selection (II-KEA eq. 4) and recurrence."""
+"""Diseases that may follow from a history: candidate selection (II-KEA eq. 4)."""
 
 from collections.abc import Iterable
 from typing import Literal, NamedTuple, get_args
@@ -32,14 +32,6 @@ class Candidate(NamedTuple):
     strongest: str
     lift: float
     base_rate: float
-
-
-class Recurrence(NamedTuple):
-    """How often a code comes back: `n_again` of the `n_visits` next visits of patients who had it before."""
-
-    key: str
-    n_again: int
-    n_visits: int
 
 
 def select_candidates(
@@ -123,12 +115,3 @@ def _candidate(
     base_rate = float(dataset.base_rates[column])
     lift = float(rows[strongest, column] / base_rate) if base_rate else 0.0
     return Candidate(dataset.vocabulary.keys[column], float(score[column]), keys[strongest], lift, base_rate)
-
-
-def recurrence(dataset: ClinicalDataset, keys: Iterable[str]) -> tuple[Recurrence, ...]:
-    """How often codes come back: a in visit t+1 given a in any visit up to t.
-
-    Raises:
-        InputError: a code outside the vocabulary.
-    """
-    return tuple(Recurrence(key, *dataset.repeat_totals(key)) for key in keys)

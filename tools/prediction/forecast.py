@@ -1,31 +1,41 @@
-"""What may be coded at a patient's next visit: recurrence of what they had, onset of what they did not."""
+"""What may be coded at a patient's next visit, and what each probability is made of."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+import numpy.typing as npt
 
 from tools.causal.dag import CausalGraph
-from tools.causal.matrix import DiagnosisMatrix
 from tools.dataset.clinical import ClinicalDataset
-from tools.numerics.proportion import effective_trials, wilson
-from tools.prediction.onset import PSEUDO_VISITS, Onset, onsets
+from tools.prediction import hazards, places
+from tools.prediction.hazards import Hazards
+from tools.prediction.places import Places
+from tools.prediction.steps import step_after, transitions
+from tools.prediction.terms import Terms, gamma_interval, terms_of
+from tools.records.cohort import Vocabulary
 from tools.safety.errors import InputError
 
-Kind = Literal["base", "cause", "recurrence"]
+Float = npt.NDArray[np.float64]
+Kind = Literal["recurrence", "cause", "association", "rest", "base"]
+
+MOST_ASSOCIATIONS = 3  # named of one probability; the others are the rest
 
 
 class Part(NamedTuple):
-    """One reason for a probability.
+    """What one source adds to a probability.
 
     Attributes:
-        kind: onset without a known cause, a cause, or recurrence.
-        key: the cause, or the disease itself.
-        probability: per visit, of this part alone.
-        lower, upper: its 95 % interval.
+        kind: recurrence of the disease itself; a cause in the graph; a disease of the history that it tends
+            to follow, without an edge; the rest of the history; or what comes without any of these.
+        key: the cause or the associated disease; None for the others.
+        probability: its share.
+        lower, upper: 95 % interval of the share, the other parts held.
     """
 
     kind: Kind
-    key: str
+    key: str | None
     probability: float
     lower: float
     upper: float
@@ -36,11 +46,10 @@ class Forecast(NamedTuple):
 
     Attributes:
         key: vocabulary key.
-        probability: 1 - prod (1 - part), a noisy-OR of its parts.
-        lower, upper: its 95 % interval, given the graph, for the average patient of this history and burden.
-            It is not made of the parts' intervals: their errors offset each other.
+        probability: the sum of its parts.
+        lower, upper: its 95 % interval, for the average patient of this history; given that the model holds.
         is_repeat: whether the history has the disease.
-        parts: what the probability is made of.
+        parts: in the order of `Kind`, each kind the largest first.
     """
 
     key: str
@@ -51,93 +60,105 @@ class Forecast(NamedTuple):
     parts: tuple[Part, ...]
 
 
-@dataclass(frozen=True)
+class _Source(NamedTuple):
+    """A term of one node's hazard and the shape of its gamma."""
+
+    kind: Kind
+    key: str | None
+    value: float
+    shape: float
+
+
+@dataclass(frozen=True, eq=False)
 class NextVisitModel:
-    """Everything that bears on one patient's next visit.
+    """What the records say of next visits: a model of hazards, and the order in which codes are listed.
 
     Attributes:
-        history: the nodes the patient has.
-        forecasts: one for each node of the graph, by key.
+        vocabulary: column order of all arrays.
+        hazards: see `tools.prediction.hazards`.
+        places: see `tools.prediction.places`.
     """
 
-    history: tuple[str, ...]
-    forecasts: dict[str, Forecast]
+    vocabulary: Vocabulary
+    hazards: Hazards
+    places: Places
 
-    def probability(self, key: str) -> Forecast:
-        """The forecast of one node.
-
-        The causes that act are those the patient has. A cause that is not there yet acts through the base,
-        which is fitted on visits where such causes arose at their usual rate.
+    @classmethod
+    def fit(cls, dataset: ClinicalDataset) -> "NextVisitModel":
+        """Learn from every step from a visit to the next.
 
         Raises:
-            InputError: the key is not a node of the graph.
+            InputError: no patient has a second visit, or the data set is damaged.
         """
-        if key not in self.forecasts:
-            raise InputError("code", "not a node of the graph; add it to the candidates")
-        return self.forecasts[key]
+        fitted = hazards.fit(dataset)
+        moved = transitions(dataset)
+        codes_per_visit = max(1, round(len(moved.next_codes) / len(moved.steps.sizes)))
+        return cls(dataset.vocabulary, fitted, places.learn(fitted, moved.steps, codes_per_visit))
 
-    def ranking(self) -> tuple[Forecast, ...]:
-        """All nodes, most probable first; ties by key."""
-        return tuple(sorted(self.forecasts.values(), key=lambda f: (-f.probability, f.key)))
+    def forecasts(self, graph: CausalGraph, visits: Sequence[Sequence[str]]) -> tuple[Forecast, ...]:
+        """Forecast each node of a graph for one patient, in the order in which they are to be listed.
 
+        A probability 1 - exp(-L) is shared out among the terms of L in proportion to them (see `Terms`). The
+        graph says which of the history's diseases are causes; it changes no probability.
 
-def next_visit_model(
-    graph: CausalGraph,
-    dataset: ClinicalDataset,
-    history: Iterable[str],
-    matrix: DiagnosisMatrix | None = None,
-    n_visits: int | None = None,
-) -> NextVisitModel:
-    """Forecast each node of a graph for one patient.
+        Args:
+            graph: nodes in the data set's vocabulary.
+            visits: the patient's, oldest first, each its keys; codes outside the graph count too.
 
-    A node the patient does not have: its onset among the visits at risk, at this patient's burden (see
-    `onsets`). A node the patient has: how often it comes back (see `ClinicalDataset.repeats`), shrunk by five
-    pseudo-visits to the mean of all codes.
-
-    Args:
-        graph: nodes in the data set's vocabulary.
-        dataset: the counts.
-        history: every code the patient had; those outside the graph count towards the burden.
-        matrix: `dataset.matrix(graph.nodes)`, if at hand.
-        n_visits: how often the patient has been seen; matters where burden is counted in visits. By default
-            the fewest visits that have room for the history.
-
-    Raises:
-        InputError: a node or a history code outside the vocabulary, `n_visits` less than 1, a node with too
-            many direct causes, or a cohort with no second visits.
-    """
-    had = frozenset(history)
-    for key in sorted(had):
-        dataset.vocabulary.column(key)
-    if n_visits is not None and n_visits < 1:
-        raise InputError("n_visits", "1 or more; leave it out where it is not known")
-    matrix = dataset.matrix(graph.nodes) if matrix is None else matrix
-    if not dataset.n_transitions:
-        raise InputError("records", "no patient has a second visit; next visits cannot be learned from them")
-    stratum = int(matrix.lagged.strata.of(_burden(matrix, len(had), n_visits)))
-    begun = onsets(graph, matrix, (node for node in graph.nodes if node not in had), had, stratum)
-    forecasts = {
-        node: _again(dataset, node) if node in had else _anew(node, begun[node]) for node in graph.nodes
-    }
-    return NextVisitModel(tuple(node for node in graph.nodes if node in had), forecasts)
+        Raises:
+            InputError: a node or a code of a visit outside the vocabulary, or no code at all.
+        """
+        column = self.vocabulary.column
+        step = step_after([[column(key) for key in visit] for visit in visits])
+        if not len(step.codes):
+            raise InputError("visits", "hold no code; give at least one visit with one, oldest first")
+        nodes = np.array([column(node) for node in graph.nodes], dtype=np.int64)
+        terms = terms_of(self.hazards, step, nodes)
+        had = [self.vocabulary.keys[code] for code in step.codes]
+        chances = _risk(np.column_stack([terms.total, *gamma_interval(terms.total, terms.total_shape)]))
+        found = [
+            Forecast(node, p, low, high, node in had, tuple(_parts(graph, node, had, terms, place)))
+            for place, (node, (p, low, high)) in enumerate(zip(graph.nodes, chances.tolist(), strict=True))
+        ]
+        return tuple(found[place] for place in self.places.order(nodes, _risk(terms.total)))
 
 
-def _burden(matrix: DiagnosisMatrix, n_codes: int, n_visits: int | None) -> int:
-    if matrix.slots is None:
-        return n_codes
-    return n_visits or max(-(-n_codes // matrix.slots), 1)
+def _parts(graph: CausalGraph, node: str, had: list[str], terms: Terms, place: int) -> list[Part]:
+    """The shares of a node's probability."""
+    sources = sorted(_sources(graph, node, had, terms, place), key=lambda s: (_RANK[s.kind], -s.value))
+    values, shapes = (np.array(column) for column in zip(*(source[2:] for source in sources), strict=True))
+    total = float(terms.total[place])
+    bounds = np.column_stack([values, *gamma_interval(values, shapes)])
+    others = (total - values)[:, None] + bounds
+    shares = np.divide(_risk(others) * bounds, others, out=np.zeros_like(bounds), where=others > 0)
+    return [Part(*source[:2], *share) for source, share in zip(sources, shares.tolist(), strict=True)]
 
 
-def _anew(key: str, onset: Onset) -> Forecast:
-    causes = (Part("cause", cause, *estimate) for cause, estimate in onset.causes.items())
-    return Forecast(key, *onset.total, False, (Part("base", key, *onset.base), *causes))
+def _sources(graph: CausalGraph, node: str, had: list[str], terms: Terms, place: int) -> Iterator[_Source]:
+    causes, known = set(graph.parents(node)), set(graph.nodes)
+    unnamed: list[tuple[float, float]] = []
+    left = MOST_ASSOCIATIONS
+    for row in np.argsort(-terms.pairs[:, place], kind="stable"):
+        value, shape = float(terms.pairs[row, place]), float(terms.pair_shapes[row, place])
+        if value == 0.0:
+            break
+        if had[row] in causes:
+            yield _Source("cause", had[row], value, shape)
+        elif left and had[row] in known:
+            yield _Source("association", had[row], value, shape)
+            left -= 1
+        else:
+            unnamed.append((value, value**2 / shape))
+    if unnamed:
+        value, variance = np.sum(unnamed, axis=0).tolist()
+        yield _Source("rest", None, value, value**2 / variance)
+    if node in had:
+        yield _Source("recurrence", None, float(terms.again[place]), float(terms.again_shape[place]))
+    yield _Source("base", None, float(terms.base[place]), float(terms.base_shape[place]))
 
 
-def _again(dataset: ClinicalDataset, key: str) -> Forecast:
-    """Recurrence, its interval by patients: one who comes back with a disease once tends to do so again."""
-    again, visits = dataset.repeats(key)
-    n_visits = int(visits.sum())
-    probability = (again.sum() + PSEUDO_VISITS * dataset.repeat_rate) / (n_visits + PSEUDO_VISITS)
-    trials = effective_trials(again, visits) + PSEUDO_VISITS
-    part = Part("recurrence", key, float(probability), *wilson(float(probability), trials))
-    return Forecast(*part[1:], True, (part,))
+def _risk(hazard: Float) -> Float:
+    return np.asarray(-np.expm1(-hazard))
+
+
+_RANK = {kind: rank for rank, kind in enumerate(get_args(Kind))}

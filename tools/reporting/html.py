@@ -15,7 +15,7 @@ from markupsafe import Markup
 from tools.reporting import figures
 from tools.reporting.result import DiagnosisResult, Finding, IterationScore, Prediction
 from tools.reporting.templates import fill
-from tools.reporting.words import STOPPED, percent, percent_range
+from tools.reporting.words import LEAST_SHARE, STOPPED, percent, percent_range
 from tools.safety.errors import InputError
 from tools.safety.files import write_whole
 
@@ -44,6 +44,7 @@ def render(result: DiagnosisResult) -> str:
         "report.html.j2",
         result=result,
         verdict=verdict(result),
+        least_share=LEAST_SHARE,
         diseases=result.diseases,
         passage_number={passage.id: i for i, passage in enumerate(passages, start=1)},
         quotes={passage.id: _quotes(result, passage.id) for passage in passages},
@@ -64,15 +65,15 @@ def verdict(result: DiagnosisResult) -> str:
         return f"No prediction: {result.refusal.reason}"
     if not result.predictions:
         return "No diagnosis stood out for the next visit."
-    ranked = sorted(result.predictions, key=lambda prediction: prediction.rank)
-    new = next((prediction for prediction in ranked if not prediction.repeat), None)
+    likely = sorted(result.predictions, key=lambda prediction: (-prediction.probability, prediction.rank))
+    new = next((prediction for prediction in likely if not prediction.repeat), None)
     if new is None:
         return (
-            f"Most likely at the next visit: {_chance(ranked[0])}. None of the predictions is a new disease."
+            f"Most likely at the next visit: {_chance(likely[0])}. None of the predictions is a new disease."
         )
-    if new is ranked[0]:
+    if new is likely[0]:
         return f"Most likely at the next visit: {_chance(new)}, new to this patient."
-    return f"Most likely at the next visit: {_chance(ranked[0])}. Most likely new disease: {_chance(new)}."
+    return f"Most likely at the next visit: {_chance(likely[0])}. Most likely new disease: {_chance(new)}."
 
 
 def _chance(prediction: Prediction) -> str:
@@ -156,7 +157,7 @@ def _named(result: DiagnosisResult) -> Iterator[str]:
         yield from visit
     for prediction in result.predictions:
         yield from prediction.path
-        yield from (part.cause for part in prediction.parts if part.cause is not None)
+        yield from (part.source for part in prediction.parts if part.source is not None)
     for edge in result.graph.edges:
         yield from (edge.cause, edge.effect)
     for finding in _findings(result):

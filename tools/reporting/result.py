@@ -8,6 +8,7 @@ StopReason = Literal["unchanged", "limit", "seen", "budget"]
 IdentifiedBy = Literal["time", "score", "nothing"]
 EffectDirection = Literal["raises", "lowers", "none"]
 Strength = Literal["strong", "moderate", "weak", "unstated"]
+PartName = Literal["recurrence", "cause", "association", "rest of the history", "base rate"]
 Interval = tuple[float, float]
 
 
@@ -25,10 +26,19 @@ class Disease(_Frozen):
 
 
 class Part(_Frozen):
-    """One named term of a probability: recurrence, base rate, or a cause; per visit, with a 95 % interval."""
+    """One named share of a probability, with a 95 % interval.
 
-    name: Literal["recurrence", "base rate", "cause"]
-    cause: str | None = None
+    Attributes:
+        name: recurrence of the disease itself, a cause in the graph, a disease of the history that it tends
+            to follow without an edge, the rest of the history, or the base rate: what comes without these.
+        source: the cause or the associated disease; None for the others.
+        value: a probability; the parts of a prediction add up to its probability.
+        low: of the 95 % interval, the other parts held.
+        high: likewise.
+    """
+
+    name: PartName
+    source: str | None = None
     value: float = Field(ge=0, le=1)
     low: float = Field(ge=0, le=1)
     high: float = Field(ge=0, le=1)
@@ -44,7 +54,7 @@ class Prediction(_Frozen):
         repeat: whether the patient has had the code before.
         reason: why, in words.
         path: vocabulary keys from a history disease to this one along edges of the graph, or empty.
-        parts: the noisy-OR terms that make up the probability.
+        parts: what makes up the probability; empty where the mind gave another than the records.
         evidence: ids of retrieved passages about the disease itself; an edge has those about it.
         counter_evidence: what speaks against it, or empty.
     """

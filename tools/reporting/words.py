@@ -7,6 +7,8 @@ import unicodedata
 from tools.reporting.result import Direction, EffectDirection, GraphScores, IdentifiedBy, Interval, StopReason
 from tools.safety.errors import InputError
 
+LEAST_SHARE = 0.001  # below it a share has no digit of its own
+
 STOPPED: dict[StopReason | None, str] = {
     "unchanged": "The graph stopped changing: the last amendment moved less of it than the threshold.",
     "limit": "The limit on iterations was reached.",
@@ -68,7 +70,7 @@ def number(value: float, digits: int = 1, signed: bool = False) -> str:
 
 def percent(share: float) -> str:
     """A share from 0 to 1 as a percentage, with one decimal below 10%."""
-    if 0 < share < 0.001:
+    if 0 < share < LEAST_SHARE:
         return "<0.1%"
     if 0.995 <= share < 1:
         return ">99%"
