@@ -81,6 +81,14 @@ PriceOut = Annotated[
 Replay = Annotated[
     bool, typer.Option("--replay", help="Compute again from the stored answers, asking no model.")
 ]
+Subgroups = Annotated[
+    bool,
+    typer.Option(
+        "--subgroups",
+        help="Show also how `default` does by age, sex and number of visits, as far as the records tell; "
+        "without it the last method of the graph, or the last baseline. In --json it is always, for all.",
+    ),
+]
 
 
 def evaluate(
@@ -103,6 +111,7 @@ def evaluate(
     price_in: PriceIn = None,
     price_out: PriceOut = None,
     replay: Replay = False,
+    subgroups: Subgroups = False,
     as_json: Json = False,
 ) -> None:
     """Predict the last visit of test patients from their earlier ones, by several methods, and compare.
@@ -135,13 +144,13 @@ def evaluate(
         )
         means = Means(workers, scheduler, in_flight, max_cost, price_in, price_out)
         try:
-            _run(asked, means, as_json)
+            _run(asked, means, subgroups, as_json)
         except KeyboardInterrupt:
             console.err.print(_GOES_ON)
             raise SystemExit(_INTERRUPTED) from None
 
 
-def _run(asked: "Asked", means: "Means", as_json: bool) -> None:
+def _run(asked: "Asked", means: "Means", subgroups: bool, as_json: bool) -> None:
     from app.evaluation import showing
     from app.evaluation.running import evaluate as evaluated
 
@@ -150,6 +159,8 @@ def _run(asked: "Asked", means: "Means", as_json: bool) -> None:
         console.print_json(results.table)
     else:
         showing.show(results.table, results.manifest)
+        if subgroups:
+            showing.show_subgroups(results.table, results.manifest)
         console.out.print(
             f"Kept in {console.plain(str(results.path.parent))}: the table is {results.path.name}."
         )

@@ -1,17 +1,29 @@
-"""The baselines on diabetes130 beside the same measured by other code: E1.
+"""How good predictions are on diabetes130: E1 by running, E2 to E4 from the results of runs that were kept.
 
     IIKEA_REAL_DATA=FOLDER python -m benchmarks.evaluation
+    python -m benchmarks.evaluation --results [FOLDER]
 
-FOLDER holds `diabetes130/`. Two minutes on one core.
+E1: the baselines beside the same measured by other code; FOLDER holds `diabetes130/`. Two minutes on one
+core. E2 (the default beside the best baseline), E3 (calibration) and E4 (ablations) are read from FOLDER,
+`benchmarks/results` when left out: `full.json`, `category.json` and `ablations.json`, each what
+`iikea evaluate --json` printed.
 """
 
+import argparse
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ValidationError
+
+from app.evaluation.asked import BASELINES, DEFAULT
+from tools.evaluation.manifest import RunManifest
+from tools.safety.errors import InputError
 
 COLUMNS = ("w_f1", "recall_at_10", "recall_at_20")
 # In %; 80/20 by patient, five seeds, two visits or more. Measured apart, before this code was written.
@@ -33,23 +45,196 @@ EXPECTED = {
 }
 GOAL = 1.0
 
+RESULTS = Path(__file__).parent / "results"
+MAIN = {"full": "full", "category": "3-digit"}
+ABLATIONS = "ablations"
+AIMS = {"full": (28.0, 52.0, 64.0), "category": (31.0, 57.3, 68.6)}
+ECE_GOAL = 2.0
+WITHOUT = ("without_causal", "without_knowledge")
+LOGLIK = "score_loglik"
+ABLATED = (DEFAULT, *WITHOUT, LOGLIK)
+SHORT = {"w_f1_list": "w_f1 of its own list", "recall_at_10": "recall@10", "recall_at_20": "recall@20"}
+
+
+class Row(BaseModel):
+    """A method's figures, %."""
+
+    method: str
+    w_f1: float
+    recall_at_10: float
+    recall_at_20: float
+    ece: float | None
+
+
+class Difference(BaseModel):
+    """The default less another method in one metric, points, with its paired 95 % interval."""
+
+    against: str
+    is_best_baseline: bool
+    metric: str
+    difference: float
+    ci: tuple[float, float]
+
+    def told(self) -> str:
+        """With its interval, without the metric's name."""
+        return f"{self.difference:+.2f} [{self.ci[0]:.2f}, {self.ci[1]:.2f}]"
+
+
+class Kept(BaseModel):
+    """What `iikea evaluate --json` printed, as far as it is judged."""
+
+    rows: list[Row]
+    differences: list[Difference]
+    manifest: RunManifest
+
+    @property
+    def default(self) -> Row:
+        """The default's figures."""
+        return next(row for row in self.rows if row.method == DEFAULT)
+
+    def best_baseline(self, metric: str) -> float:
+        """The best figure of any baseline in a metric."""
+        figures: list[float] = [getattr(row, metric) for row in self.rows if row.method in BASELINES]
+        return max(figures)
+
+    def less(self, other: str) -> list[Difference]:
+        """The default less another method."""
+        return [each for each in self.differences if each.against == other]
+
+
+class Verdict(NamedTuple):
+    """One acceptance id, judged."""
+
+    name: str
+    passed: bool
+    said: str
+
+    def tell(self) -> bool:
+        """Prints its line; whether it passed."""
+        print(f"{self.name} {'PASS' if self.passed else 'FAIL'} {self.said}")
+        return self.passed
+
 
 def rows(records: Path, vocabulary: str, out: Path) -> dict[str, dict[str, Any]]:
     """The table of `iikea evaluate`, a row for each method."""
     methods = ",".join([*EXPECTED[vocabulary], "transition_sum"])
-    command = [sys.executable, "-m", "app.main", "evaluate", "--records", str(records), "--json"]
-    command += ["--format", "diabetes130", "--vocabulary", vocabulary, "--seeds", "5"]
-    command += ["--methods", methods, "--out", str(out / vocabulary)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)  # noqa: S603 - our own command
+    asked = [sys.executable, "-m", "app.main", "evaluate", "--records", str(records), "--json"]
+    asked += ["--format", "diabetes130", "--vocabulary", vocabulary, "--seeds", "5"]
+    asked += ["--methods", methods, "--out", str(out / vocabulary)]
+    done = subprocess.run(asked, check=True, stdout=subprocess.PIPE)  # noqa: S603 - our own command
     return {row["method"]: row for row in json.loads(done.stdout)["rows"]}
 
 
-def main() -> int:
-    """Prints the table and whether each figure is within a point of what was expected."""
+def read(folder: Path, name: str, needed: Sequence[str]) -> Kept:
+    """A file of kept results.
+
+    Args:
+        folder: that holds it.
+        name: without `.json`.
+        needed: methods that it must have a row of; those of `MAIN` at least one baseline too.
+
+    Raises:
+        InputError: it is missing, is no output of `iikea evaluate --json`, or lacks what is judged.
+    """
+    path = folder / f"{name}.json"
+    remake = f"write it by `iikea evaluate ... --json > {path.name}`"
+    try:
+        kept = Kept.model_validate_json(path.read_bytes())
+    except OSError:
+        raise InputError(str(path), f"cannot be read; {remake}") from None
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"])) or "the JSON"
+        raise InputError(str(path), f"{where} is not as that command prints it; {remake}") from None
+    methods = [row.method for row in kept.rows]
+    if missing := [method for method in needed if method not in methods]:
+        raise InputError(str(path), f"has no row of {', '.join(missing)}; {remake}, with these --methods")
+    if name in MAIN and not set(methods) & set(BASELINES):
+        raise InputError(str(path), f"has no row of a baseline; {remake}, with some among its --methods")
+    if name in MAIN and kept.manifest.vocabulary != name:
+        rule = f"is of the vocabulary {kept.manifest.vocabulary}; {remake}, with --vocabulary {name}"
+        raise InputError(str(path), rule)
+    return kept
+
+
+def command(manifest: RunManifest) -> str:
+    """The command that made a file, as far as its manifest tells: not where the records were."""
+    limit = "" if manifest.limit is None else f" --limit {manifest.limit}"
+    model = "" if manifest.model == "statistical" else f" --model {manifest.model}"
+    return (
+        f"iikea evaluate --records RECORDS --format {manifest.format} --split {manifest.split} "
+        f"--vocabulary {manifest.vocabulary} --seeds {len(manifest.seeds)}{limit}{model} "
+        f"--methods {','.join(manifest.methods)} --json"
+    )
+
+
+def e2(files: dict[str, Kept]) -> Verdict:
+    """Whether the default beats the best baseline in each metric and vocabulary."""
+    passed, parts = True, []
+    for vocabulary, kept in files.items():
+        figures = []
+        for metric, aim in zip(COLUMNS, AIMS[vocabulary], strict=True):
+            found: float = getattr(kept.default, metric)
+            best = kept.best_baseline(metric)
+            passed &= found > best
+            over = [d.told() for d in kept.differences if d.is_best_baseline and d.metric == metric]
+            beside = ", ".join([f"best baseline {best:.2f}", *over])
+            reached = "reached" if found >= aim else "not reached"
+            figures.append(f"{SHORT.get(metric, metric)} {found:.2f} ({beside}; aim {aim:.1f} {reached})")
+        parts.append(f"{MAIN[vocabulary]}: {', '.join(figures)}")
+    return Verdict("E2", passed, "; ".join(parts))
+
+
+def e3(files: dict[str, Kept]) -> Verdict:
+    """Whether the default's expected calibration error is below the goal in each vocabulary."""
+    errors = {MAIN[name]: kept.default.ece for name, kept in files.items()}
+    told = ", ".join(f"{'none' if e is None else f'{e:.2f} %'} {name}" for name, e in errors.items())
+    passed = all(error is not None and error <= ECE_GOAL for error in errors.values())
+    return Verdict("E3", passed, f"ECE {told} (goal {ECE_GOAL:g} %)")
+
+
+def e4(kept: Kept) -> Verdict:
+    """Whether the ablations are measured and graphs accepted by likelihood alone are worse.
+
+    Worse: in one metric at least the interval of the difference lies above 0, and in none below.
+    """
+    found = {other: kept.less(other) for other in (*WITHOUT, LOGLIK)}
+    loglik = found[LOGLIK]
+    is_worse = any(each.ci[0] > 0 for each in loglik) and not any(each.ci[1] < 0 for each in loglik)
+    told = [
+        f"less {other}: " + ", ".join(f"{each.told()} {SHORT.get(each.metric, each.metric)}" for each in many)
+        for other, many in found.items()
+    ]
+    return Verdict("E4", is_worse and all(found.values()), f"default {'; '.join(told)}")
+
+
+def judged(folder: Path) -> bool:
+    """Prints E2 to E4 from a folder of kept results, and before them how each file was made.
+
+    Returns:
+        Whether all were judged and pass.
+    """
+    passed = True
+    for ids, needed in (("E2 E3", dict.fromkeys(MAIN, (DEFAULT,))), ("E4", {ABLATIONS: ABLATED})):
+        try:
+            files = {name: read(folder, name, methods) for name, methods in needed.items()}
+        except InputError as error:
+            print(f"{ids} not judged: {error}")
+            passed = False
+            continue
+        for name, kept in files.items():
+            print(f"{name}.json: {command(kept.manifest)} (code {kept.manifest.code[:12]})")
+        found = [e4(files[ABLATIONS])] if ABLATIONS in files else [e2(files), e3(files)]
+        for verdict in found:
+            passed &= verdict.tell()
+    return passed
+
+
+def baselines() -> bool:
+    """E1: whether each figure of the baselines is within a point of what was expected."""
     given = os.environ.get("IIKEA_REAL_DATA")
     if not given:
         print("E1 not run: set IIKEA_REAL_DATA to the folder that holds diabetes130/")
-        return 1
+        return False
     furthest = 0.0
     with TemporaryDirectory() as folder:
         for vocabulary, expected in EXPECTED.items():
@@ -64,9 +249,17 @@ def main() -> int:
                     for column, figure in zip(COLUMNS, figures, strict=True)
                 ]
             )
-    verdict = "PASS" if furthest <= GOAL else "FAIL"
-    print(f"E1 {verdict} furthest from the expected table: {furthest:.2f} points (goal {GOAL:.0f})")
-    return 0 if verdict == "PASS" else 1
+    said = f"furthest from the expected table: {furthest:.2f} points (goal {GOAL:.0f})"
+    return Verdict("E1", furthest <= GOAL, said).tell()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints a line for each id; 0 where all pass."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.evaluation", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--results", nargs="?", const=RESULTS, type=Path, metavar="FOLDER")
+    folder = parser.parse_args(arguments).results
+    return 0 if (judged(folder) if folder else baselines()) else 1
 
 
 if __name__ == "__main__":

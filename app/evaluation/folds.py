@@ -10,6 +10,7 @@ import numpy as np
 from app.evaluation.asked import Asked
 from tools.dataset.clinical import ClinicalDataset
 from tools.evaluation.examples import Examples, examples
+from tools.evaluation.frequency import Banded, by_band
 from tools.evaluation.manifest import joint_hash
 from tools.evaluation.splits import Split, leave_one_out, split
 from tools.evaluation.training import Training
@@ -61,6 +62,14 @@ class Fold:
         """The cohort's column of each key of the store's vocabulary."""
         part = self.dataset().vocabulary
         return dict(zip(part.keys, columns_within(part, self.cohort.vocabulary).tolist(), strict=True))
+
+    def banded(self) -> Banded:
+        """What is predicted, by how many training patients have each code."""
+        dataset = self.dataset()
+        counts = np.zeros(len(self.cohort.vocabulary), dtype=np.int64)
+        columns = columns_within(dataset.vocabulary, self.cohort.vocabulary)
+        counts[columns] = np.diff(dataset.diagnoses.indptr)
+        return by_band(self.test, self.examples.target, counts)
 
 
 def fold(cohort: Cohort, asked: Asked, data: str) -> tuple[Fold, ...]:

@@ -69,7 +69,8 @@ def _outcome(case: Case, work: Work) -> Outcome:
     answers = StoredAnswers(work.answers, work.replay) if work.answers else None
     begin = time.perf_counter()
     try:
-        found = _answered(diagnose(case, work.settings, answers), has_own_list=answers is not None)
+        result = diagnose(case, work.settings, answers)
+        found = _answered(result, has_own_list=answers is not None) | _graph(result, work.settings)
     except (ModelOutputError, BudgetExceeded) as error:
         found = {"refusal": type(error).__name__}
     if answers:
@@ -96,3 +97,24 @@ def _answered(result: dict[str, Any], *, has_own_list: bool) -> dict[str, Any]:
         "refusal": refusal,
         "calls": result["calls"],
     }
+
+
+def _graph(result: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """The accepted graph's size and gain, measured by the default score whatever accepted it."""
+    from tools.causal.scores import Score
+    from tools.causal_tools import score_graph
+
+    graph, instrument = result["graph"], Score()
+    scores = graph["scores"]
+    if scores is None:
+        return {}
+    if (scores["method"], scores["by_burden"]) != (instrument.name, instrument.stratified):
+        scores = score_graph.invoke(
+            {
+                "edges": [[edge["cause"], edge["effect"]] for edge in graph["edges"]],
+                "nodes": [node["code"] for node in graph["nodes"]],
+                "history": [node["code"] for node in graph["nodes"] if node["role"] == "history"],
+                "store": settings["store"],
+            }
+        )
+    return {"edges": len(graph["edges"]), "held_out_gain": scores["held_out_gain_per_patient"]}

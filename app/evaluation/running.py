@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from itertools import islice
@@ -20,11 +20,13 @@ from app.evaluation.patients import Case, Work, compute
 from app.house import PACKAGES, ROOT
 from tools.evaluation import manifest as manifests
 from tools.evaluation.cohort_run import Budget, Task, run
+from tools.evaluation.graphs import has_graphs
 from tools.evaluation.ledger import Ledger
 from tools.evaluation.manifest import LibraryRecord, RunManifest
 from tools.evaluation.neural import peer_python
 from tools.knowledge.lock import writing
 from tools.records.cohort import Cohort
+from tools.records.demographics import Person, read_people
 from tools.records.read import read_cohort
 from tools.records.rollup import to_categories
 from tools.safety.errors import BudgetExceeded, InputError
@@ -59,7 +61,7 @@ class Results(NamedTuple):
     """What an evaluation ends with.
 
     Attributes:
-        table: rows, differences and manifest, JSON-native.
+        table: see `app.evaluation.table.build`, and the manifest, JSON-native.
         manifest: of the run.
         path: file of the table.
         differs: whether a replay came to another table than the run in the folder.
@@ -85,8 +87,9 @@ def evaluate(asked: Asked, means: Means) -> Results:
     with console.busy("reading records"):
         cohort = read_cohort(asked.records, asked.format, asked.system)
         cohort = to_categories(cohort) if asked.vocabulary == "category" else cohort
+        people = read_people(asked.records, cohort.source)
     with _alone(asked.out):
-        return _Evaluation(asked, means, price, cohort).run()
+        return _Evaluation(asked, means, price, cohort, people).run()
 
 
 def _refuse_early(asked: Asked) -> None:
@@ -115,8 +118,10 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 class _Evaluation:
-    def __init__(self, asked: Asked, means: Means, price: Price, cohort: Cohort) -> None:
-        self.asked, self.means, self.price, self.cohort = asked, means, price, cohort
+    def __init__(
+        self, asked: Asked, means: Means, price: Price, cohort: Cohort, people: Mapping[str, Person]
+    ) -> None:
+        self.asked, self.means, self.price, self.cohort, self.people = asked, means, price, cohort, people
         data = manifests.cohort_hash(cohort)
         self.folds = fold(cohort, asked, data)
         with console.busy("counting training patients"):
@@ -138,7 +143,8 @@ class _Evaluation:
         self._compute()
         self._train_peers()
         with console.busy("measuring"):
-            results = table.build(self._answers(), table.test_sets(self.cohort, self.folds))
+            truth = table.true_answers(self.cohort, self.folds, self.people)
+            results = table.build(self._answers(), self._graphs(), truth)
         document = {**results, "manifest": self.manifest.model_dump(mode="json")}
         content = (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
         earlier = self.asked.out / TABLE
@@ -227,6 +233,17 @@ class _Evaluation:
             outcomes = {seed: self.ledgers[method, seed].outcomes() for seed in self.manifest.seeds}
             parts = [table.of_outcomes(one, outcomes[one.seed]) for one in self.folds]
             found[method] = table.by_seed(self.folds, parts)
+        return found
+
+    def _graphs(self) -> table.GraphsOf:
+        """The accepted graphs of every method that makes some, one a seed."""
+        found = {}
+        for method in of_graph(self.asked.methods):
+            outcomes = {seed: self.ledgers[method, seed].outcomes() for seed in self.manifest.seeds}
+            parts = [table.graphs_of(one, outcomes[one.seed]) for one in self.folds]
+            graphs = table.graphs_by_seed(self.folds, parts)
+            if has_graphs(graphs):
+                found[method] = graphs
         return found
 
 

@@ -1,22 +1,41 @@
-"""The results: one row a method, and how much better the default is than each other."""
+"""The results: one row a method, how much better the default is than each other, and for whom and on what."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from app.evaluation.asked import BASELINES, DEFAULT
 from app.evaluation.folds import Fold
 from tools.evaluation.examples import Examples, examples
+from tools.evaluation.frequency import Banded, joined, recall_by_frequency
+from tools.evaluation.graphs import GAIN, Graphs, gain_difference, graph_line
 from tools.evaluation.intervals import Interval, Resampling
 from tools.evaluation.ledger import Outcome
 from tools.evaluation.rankings import PADDING, Rankings
-from tools.evaluation.row import DEPTHS, Row, compare, evaluate
+from tools.evaluation.row import DEPTHS, Row, compare, evaluate, reliability
+from tools.evaluation.subgroups import groupings, subgroup_table
 from tools.records.cohort import Cohort
+from tools.records.demographics import Person
 
 HEADLINES = ("w_f1", "w_f1_list", "recall_at_10", "recall_at_20")
 _KEPT = max(DEPTHS)
 Answers = Mapping[str, Sequence[Rankings]]
+GraphsOf = Mapping[str, Sequence[Graphs]]
+
+
+class Truth(NamedTuple):
+    """What methods are measured by; of each list one test set a seed, in the order of `by_seed`.
+
+    Attributes:
+        examples: what is predicted.
+        banded: the same by how many training patients have each code.
+        groups: of the cohort's patients, see `tools.evaluation.subgroups.groupings`.
+    """
+
+    examples: list[Examples]
+    banded: list[Banded]
+    groups: dict[str, list[str]]
 
 
 def of_outcomes(fold: Fold, outcomes: Mapping[int, Outcome]) -> Rankings:
@@ -31,6 +50,14 @@ def of_outcomes(fold: Fold, outcomes: Mapping[int, Outcome]) -> Rankings:
         codes[place, :n] = [columns[key] for key in outcome.codes]
         probabilities[place, :n] = outcome.probabilities
     return Rankings(codes, probabilities, np.array([outcome.length for outcome in chosen], dtype=np.int64))
+
+
+def graphs_of(fold: Fold, outcomes: Mapping[int, Outcome]) -> Graphs:
+    """The accepted graphs of a fold's test patients."""
+    chosen = [outcomes[row] for row in fold.test.tolist()]
+    numbers = [[outcome.edges, outcome.held_out_gain] for outcome in chosen]
+    edges, gains = np.array(numbers, dtype=np.float64).reshape(-1, 2).T
+    return Graphs(fold.test, edges, gains)
 
 
 def of_baselines(fold: Fold, methods: Sequence[str]) -> dict[str, Rankings]:
@@ -51,11 +78,27 @@ def by_seed(folds: Sequence[Fold], parts: Sequence[Rankings]) -> list[Rankings]:
     return [_joined([part for fold, part in zip(folds, parts, strict=True) if fold.seed == s]) for s in seeds]
 
 
-def test_sets(cohort: Cohort, folds: Sequence[Fold]) -> list[Examples]:
-    """What is predicted, one set a seed, in the order of `by_seed`."""
-    seeds = sorted({fold.seed for fold in folds})
-    rows = [np.concatenate([fold.test for fold in folds if fold.seed == seed]) for seed in seeds]
-    return [examples(cohort, each) for each in rows]
+def graphs_by_seed(folds: Sequence[Fold], parts: Sequence[Graphs]) -> list[Graphs]:
+    """Likewise of graphs."""
+    pairs = list(zip(folds, parts, strict=True))
+    of_seed = [[part for fold, part in pairs if fold.seed == s] for s in sorted({f.seed for f in folds})]
+    return [Graphs(*(np.concatenate(values) for values in zip(*some, strict=True))) for some in of_seed]
+
+
+def true_answers(cohort: Cohort, folds: Sequence[Fold], people: Mapping[str, Person]) -> Truth:
+    """The truth of all folds.
+
+    Args:
+        cohort: all patients.
+        folds: the splits.
+        people: by patient id, as far as they are known.
+    """
+    of_seed = [[fold for fold in folds if fold.seed == seed] for seed in sorted({f.seed for f in folds})]
+    return Truth(
+        [examples(cohort, np.concatenate([fold.test for fold in some])) for some in of_seed],
+        [joined([fold.banded() for fold in some]) for some in of_seed],
+        groupings(cohort, people),
+    )
 
 
 def _joined(parts: Sequence[Rankings]) -> Rankings:
@@ -71,16 +114,37 @@ def _joined(parts: Sequence[Rankings]) -> Rankings:
     return Rankings(np.concatenate(codes), probabilities, np.concatenate([part.length for part in parts]))
 
 
-def build(answers: Answers, truth: Sequence[Examples]) -> dict[str, Any]:
-    """Rows and differences, JSON-native, in % where not said otherwise.
+def build(answers: Answers, graphs: GraphsOf, truth: Truth) -> dict[str, Any]:
+    """All results, JSON-native; metrics in % where not said otherwise.
 
     Args:
         answers: of each method, one ranking a seed.
-        truth: test sets, one a seed.
+        graphs: likewise, of the methods that make some.
+        truth: of the same seeds.
     """
-    resampling = Resampling(np.concatenate([each.rows for each in truth]))
-    rows = [evaluate(method, rankings, truth, resampling) for method, rankings in answers.items()]
-    return {"rows": rows, "differences": _differences(answers, rows, truth, resampling)}
+    sets = truth.examples
+    resampling = Resampling(np.concatenate([each.rows for each in sets]))
+    rows = [evaluate(method, rankings, sets, resampling) for method, rankings in answers.items()]
+    sure = {method: each for method, each in answers.items() if each[0].probabilities is not None}
+    return {
+        "rows": rows,
+        "graphs": [graph_line(method, each, resampling) for method, each in graphs.items()],
+        "differences": [
+            *_differences(answers, rows, sets, resampling),
+            *_differences_of_graphs(graphs, resampling),
+        ],
+        "subgroups": [
+            line
+            for method, rankings in answers.items()
+            for line in subgroup_table(method, rankings, sets, truth.groups, resampling)
+        ],
+        "reliability": [reliability(each, sets).as_json(method) for method, each in sure.items()],
+        "recall_by_frequency": [
+            line
+            for method, rankings in answers.items()
+            for line in recall_by_frequency(method, rankings, truth.banded, resampling)
+        ],
+    }
 
 
 def _differences(
@@ -100,6 +164,17 @@ def _differences(
         compared = compare(answers[DEFAULT], answers[other], truth, resampling)
         found += [_difference(other, metric, compared[metric]) for metric in metrics]
     return found
+
+
+def _differences_of_graphs(graphs: GraphsOf, resampling: Resampling) -> list[dict[str, Any]]:
+    """The default's gain, nats a patient, less that of every other method with graphs."""
+    if DEFAULT not in graphs:
+        return []
+    others = {method: each for method, each in graphs.items() if method != DEFAULT}
+    return [
+        _difference(method, GAIN, gain_difference(graphs[DEFAULT], each, resampling))
+        for method, each in others.items()
+    ]
 
 
 def _best_baseline(rows: Sequence[Row], metric: str) -> str | None:

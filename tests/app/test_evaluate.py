@@ -100,7 +100,8 @@ def test_the_statistical_list_is_as_long_as_its_probabilities_add_up_to(finished
 
 def test_the_table_has_a_row_a_method_and_what_the_default_gains(iikea, finished):
     table = json.loads((finished / "table.json").read_bytes())
-    assert set(table) == {"rows", "differences", "manifest"}
+    details = {"graphs", "subgroups", "reliability", "recall_by_frequency"}
+    assert set(table) == {"rows", "differences", "manifest", *details}
     assert [row["method"] for row in table["rows"]] == ["history_frequency", "default", "without_causal"]
     for row in table["rows"]:
         assert row["n_predictions"] == N

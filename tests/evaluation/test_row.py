@@ -1,5 +1,4 @@
 import json
-import math
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from tools.evaluation.intervals import Resampling
 from tools.evaluation.metrics import new_codes, recall, w_f1, w_f1_list
 from tools.evaluation.rankings import Rankings, rank_scores
 from tools.evaluation.row import Row, compare, evaluate, reliability
-from tools.evaluation.subgroups import FEWEST, groupings, subgroup_table, visit_band
+from tools.evaluation.subgroups import FEWEST, SHOWN, groupings, subgroup_table, visit_band
 from tools.records.cohort import Cohort
 from tools.records.demographics import Person
 from tools.records.simulate import simulate
@@ -117,25 +116,25 @@ def test_a_subgroup_is_the_row_of_its_patients_and_small_ones_are_counted_only(t
     ranked, truths = two_sets
     labels = ["F"] * 60 + ["M"] * 125 + ["unknown"] * 15
     resampling = Resampling(np.arange(200), 50)
-    table = subgroup_table(ranked, truths, {"sex": labels}, resampling)
-    assert [(g["grouping"], g["label"], g["n_patients"]) for g in table] == [
-        ("sex", "F", 60),
-        ("sex", "M", 125),
-        ("sex", "unknown", 15),
+    table = subgroup_table("m", ranked, truths, {"sex": labels}, resampling)
+    assert [(g["method"], g["by"], g["group"], g["n_patients"]) for g in table] == [
+        ("m", "sex", "F", 60),
+        ("m", "sex", "M", 125),
+        ("m", "sex", "unknown", 15),
     ]
-    assert table[2]["metrics"] is None and FEWEST == 20
+    assert {table[2][name] for name in SHOWN} == {None} and not table[2]["ci"] and FEWEST == 20
     for group, (first, end) in zip(table[:2], ((0, 60), (60, 185)), strict=True):
         some = []
         for r, t in zip(ranked, truths, strict=True):
             rows = np.flatnonzero((t.rows >= first) & (t.rows < end))
             some.append(part(r, t, rows))
         row = evaluate("m", [r for r, _ in some], [t for _, t in some], resampling)
-        assert set(group["metrics"]) == {"w_f1", "w_f1_list", "recall_at_10", "recall_at_20"}
-        for name, numbers in group["metrics"].items():
-            assert numbers == pytest.approx([row[name], *row["ci"][name]])
-            assert not any(map(math.isnan, numbers))
+        assert set(group["ci"]) == set(SHOWN)
+        for name, interval in group["ci"].items():
+            assert [group[name], *interval] == pytest.approx([row[name], *row["ci"][name]])
+    assert json.loads(json.dumps(table, allow_nan=False)) == table
     with pytest.raises(InputError, match="subgroups"):
-        subgroup_table(ranked, truths, {"sex": labels[:100]}, resampling)
+        subgroup_table("m", ranked, truths, {"sex": labels[:100]}, resampling)
 
 
 def test_the_groups_of_a_cohort_are_those_of_its_people():
@@ -156,5 +155,5 @@ def test_visits_are_banded():
 def test_labels_stand_in_the_order_of_their_numbers():
     found, truth = simulated(np.random.default_rng(2), 8)
     labels = ["unknown", "90+", "0-9", "10-19", "100+", "20-29", "6+", "0-9"]
-    table = subgroup_table([found], [truth], {"age": labels}, Resampling(truth.rows, 5))
-    assert [g["label"] for g in table] == ["0-9", "6+", "10-19", "20-29", "90+", "100+", "unknown"]
+    table = subgroup_table("m", [found], [truth], {"age": labels}, Resampling(truth.rows, 5))
+    assert [g["group"] for g in table] == ["0-9", "6+", "10-19", "20-29", "90+", "100+", "unknown"]

@@ -1,7 +1,7 @@
 """95 % intervals of a metric by resampling patients, with test sets of several seeds that overlap."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,8 @@ import numpy.typing as npt
 from tools.evaluation.rankings import Int64
 from tools.evaluation.statistic import Float, Statistic, ratio
 from tools.safety.errors import InputError
+
+K = TypeVar("K", bound=Hashable)
 
 _ENTRIES_AT_ONCE = 2**20  # weights of a block of resamples, 8 MB
 _LEVELS = (0.025, 0.975)
@@ -85,7 +87,7 @@ def estimate(samples: Sequence[Sample]) -> float:
     return float(_mean_over_sets(np.array([[sample.statistic.value()] for sample in samples]))[0])
 
 
-def distributions(metrics: Mapping[str, Sequence[Sample]], resampling: Resampling) -> dict[str, Float]:
+def distributions(metrics: Mapping[K, Sequence[Sample]], resampling: Resampling) -> dict[K, Float]:
     """Values of several metrics, each a mean over test sets, under the resamples.
 
     Args:
@@ -98,12 +100,13 @@ def distributions(metrics: Mapping[str, Sequence[Sample]], resampling: Resamplin
     Raises:
         InputError: a patient is not resampled.
     """
-    places = {name: [resampling.places(s.rows) for s in samples] for name, samples in metrics.items()}
-    parts: dict[str, list[Float]] = {name: [] for name in metrics}
+    # Metrics of one test set share its rows, so their weights are picked once.
+    places = {id(s.rows): resampling.places(s.rows) for samples in metrics.values() for s in samples}
+    parts: dict[K, list[Float]] = {name: [] for name in metrics}
     for weights in resampling.blocks():
+        of_rows = {key: weights[:, place] for key, place in places.items()}
         for name, samples in metrics.items():
-            sets = zip(samples, places[name], strict=True)
-            values = [sample.statistic.values(weights[:, place]) for sample, place in sets]
+            values = [sample.statistic.values(of_rows[id(sample.rows)]) for sample in samples]
             parts[name].append(_mean_over_sets(np.array(values)))
     return {name: np.concatenate(values) for name, values in parts.items()}
 
@@ -117,7 +120,7 @@ def percentiles(values: Float) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def intervals(metrics: Mapping[str, Sequence[Sample]], resampling: Resampling) -> dict[str, Interval]:
+def intervals(metrics: Mapping[K, Sequence[Sample]], resampling: Resampling) -> dict[K, Interval]:
     """Percentile bootstrap over patients (Efron 1979) of metrics that are means over test sets.
 
     Args:

@@ -19,6 +19,8 @@ class Outcome(BaseModel):
         probabilities: that each follows, likewise.
         length: of the list that the method itself proposes.
         refusal: kind of refusal, empty where there was none; then nothing is predicted.
+        edges: of the accepted graph; None without one.
+        held_out_gain: see `tools.evaluation.graphs.Graphs.gains`; None likewise.
         calls: model requests.
         tokens_in: read by the model, of all answers that were used, stored ones too.
         tokens_out: written by it, likewise.
@@ -33,6 +35,8 @@ class Outcome(BaseModel):
     probabilities: tuple[float, ...] = ()
     length: int = Field(default=0, ge=0)
     refusal: str = ""
+    edges: int | None = None
+    held_out_gain: float | None = None
     calls: int = 0
     tokens_in: int = 0
     tokens_out: int = 0

@@ -5,6 +5,7 @@ resamples of them. A patient whom the method refused is a miss in each. `target`
 shape (n, n_codes); ask about part of the true codes by giving only that part, as `recall(r, repeats, 10)`.
 """
 
+from collections.abc import Iterable
 from typing import TypeAlias
 
 import numpy as np
@@ -69,17 +70,15 @@ def recall(rankings: Rankings, target: Codes, k: int) -> Statistic:
     return mean(ratio(found, true, where_empty=0.0), true > 0)
 
 
-def recall_by_band(rankings: Rankings, target: Codes, k: int, bands: Int64) -> dict[int, Statistic]:
-    """Recall@k of the true codes in each band of codes; see `recall` and `prevalence_bands`.
+def banded(target: Codes, bands: Int64, wanted: Iterable[int]) -> dict[int, Codes]:
+    """The true codes of each band of codes, to ask about alone; see `recall` and `prevalence_bands`.
 
     Args:
-        rankings: n patients.
-        target: their true codes, shape (n, n_codes).
-        k: see `recall`.
+        target: true codes, shape (n, n_codes).
         bands: the band of each code, shape (n_codes,).
+        wanted: bands; one that no code lies in is empty.
     """
-    wanted = checked(rankings, target)
-    return {int(band): recall(rankings, of_columns(wanted, bands == band), k) for band in np.unique(bands)}
+    return {band: of_columns(target, bands == band) for band in wanted}
 
 
 def prevalence_bands(counts: npt.ArrayLike, n_bands: int = 5) -> Int64:

@@ -1,8 +1,8 @@
 """One method's row of the results, and how much better one method is than another."""
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 
@@ -93,6 +93,11 @@ class Reliability(NamedTuple):
     equal_width: list[ReliabilityBin]
     equal_mass: list[ReliabilityBin]
 
+    def as_json(self, method: str) -> dict[str, Any]:
+        """A method's bins with their names; predicted and observed are shares, not %."""
+        kinds = self._asdict().items()
+        return {"method": method, **{kind: [each._asdict() for each in bins] for kind, bins in kinds}}
+
 
 def statistics(rankings: Rankings, truth: Examples) -> dict[str, Statistic]:
     """All metrics of one test set by name, as shares; those of probabilities only where there are some.
@@ -148,12 +153,8 @@ def evaluate(
     Raises:
         InputError: see `samples`; or a patient is not resampled.
     """
-    found = {
-        name: in_percent(name, interval)
-        for name, interval in intervals(samples(rankings, examples), resampling).items()
-    }
-    known = {name: interval for name, interval in found.items() if not math.isnan(interval.estimate)}
-    values = {name: known[name].estimate if name in known else None for name in Row.__annotations__}
+    found = known(intervals(samples(rankings, examples), resampling))
+    values = {name: found[name].estimate if name in found else None for name in Row.__annotations__}
     return Row(
         method=method,
         w_f1=values["w_f1"],
@@ -168,7 +169,7 @@ def evaluate(
         ece_equal_mass=values["ece_equal_mass"],
         brier=values["brier"],
         log_loss=values["log_loss"],
-        ci={name: [interval.low, interval.high] for name, interval in known.items()},
+        ci={name: [interval.low, interval.high] for name, interval in found.items()},
         n_patients=len(np.unique(np.concatenate([truth.rows for truth in examples]))),
         n_predictions=sum(map(len, rankings)),
         refused=sum(int(each.refused.sum()) for each in rankings),
@@ -217,6 +218,11 @@ def reliability(rankings: Sequence[Rankings], examples: Sequence[Examples]) -> R
     return Reliability(
         reliability_curve(joined, equal_width(RELIABILITY_BINS)), reliability_curve(joined, mass)
     )
+
+
+def known(found: Mapping[str, Interval]) -> dict[str, Interval]:
+    """The metrics that have a value, in the units of `Row`."""
+    return {name: in_percent(name, one) for name, one in found.items() if not math.isnan(one.estimate)}
 
 
 def in_percent(metric: str, interval: Interval) -> Interval:
