@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -53,7 +54,7 @@ class PassageGate:
         self.passage, self.about = passage, frozenset(about)
         self.diseases = {disease.code: disease for disease in diseases}
         self.codes = CodeList(self.diseases)
-        self.sentences = tuple(plain(sentence) for sentence in sentences(unmarked(passage["text"])))
+        self.sentences = _plain_sentences(passage["text"])
         self.text = " ".join(self.sentences)
 
     def admit(self, reading: Reading) -> Admitted:
@@ -172,6 +173,11 @@ class PassageGate:
 
     def _notice(self, n: int, why: str) -> str:
         return f"passage {self.passage['id']}: {counted(n, 'quote')} left out, as they {why}"
+
+
+@lru_cache(maxsize=1 << 10)
+def _plain_sentences(text: str) -> tuple[str, ...]:
+    return tuple(plain(sentence) for sentence in sentences(unmarked(text)))
 
 
 def gathered(readings: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

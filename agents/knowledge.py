@@ -75,9 +75,10 @@ def retrieve(state: QuerySlice) -> dict[str, Any]:
         passage
         | {
             "about": [key for key, disease in state["diseases"].items() if _is_about(passage, disease)],
-            "other_names": [name for name in others if name in passage["text"].lower()],
+            "other_names": [name for name in others if name in lowered],
         }
         for passage in found["passages"]
+        for lowered in [passage["text"].lower()]
     ]
     nothing = [] if passages else ["the libraries hold no passage for the query: nothing was read"]
     return {

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from agents.cases import CaseDisease
 from agents.focus import speaks_of
@@ -57,12 +58,18 @@ def is_another(text: str, start: int, end: int) -> bool:
 
 def is_named(text: str, disease: CaseDisease) -> bool:
     """Whether a sentence names a disease: by a usual name, or by all telling words of its name."""
+    return _is_named(text, disease.name, disease.aliases)
+
+
+@lru_cache(maxsize=1 << 14)
+def _is_named(text: str, name: str, aliases: tuple[str, ...]) -> bool:
+    """Kept, as sentences of a library meet the same diseases in many cases."""
     lowered = text.lower()
-    usual = [name.lower() for name in (*disease.aliases, disease.name) if name]
-    found = re.finditer(name_pattern(name for name in usual if name in lowered), lowered)
+    usual = [one.lower() for one in (*aliases, name) if one]
+    found = re.finditer(name_pattern(one for one in usual if one in lowered), lowered)
     if any(not is_another(lowered, *place.span()) for place in found):
         return True
-    return speaks_of(_without_others(lowered, disease.name.lower()), disease.name)
+    return speaks_of(_without_others(lowered, name.lower()), name)
 
 
 def _without_others(text: str, own: str) -> str:

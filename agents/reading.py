@@ -97,13 +97,14 @@ def read_passage(case: PassageCase) -> Reading:
     names = _Names(case)
     section = unfenced(passage.section, passage.fence)
     subjects = [disease for disease in case.diseases if disease.code in passage.about]
-    others = [disease for disease in case.diseases if disease not in subjects]
-    pairs = list(product(subjects, others) if subjects else combinations(case.diseases, 2))
+    others = [disease for disease in case.diseases if disease.code not in passage.about]
     findings: list[QuotedClaim] = []
     for sentence in sentences(unfenced(passage.text, passage.fence)):
         if len(sentence.split()) < _QUOTED_WORDS:
             continue
         told = _Sentence(sentence, section.lower() == "causes", names, has_subject=bool(subjects))
+        named = [disease for disease in others if disease.code in told.codes]
+        pairs = product(subjects, named) if subjects else combinations(named, 2)
         findings += [claim for one, other in pairs if (claim := told.claim(one, other))]
     return Reading(findings=findings[:_MAX_FINDINGS])
 
@@ -140,8 +141,9 @@ class _Sentence:
     def __init__(self, sentence: str, in_causes: bool, names: _Names, has_subject: bool) -> None:
         self.sentence, self.names, self.has_subject = sentence, names, has_subject
         self.in_causes = in_causes and has_subject
-        self.clauses = tuple(part for clause in clauses(sentence) for part in _parts(clause))
+        self.clauses = _all_parts(sentence)
         self.places = {clause: names.places(clause) for clause in self.clauses}
+        self.codes = frozenset(code for where in self.places.values() for code in where)
 
     def claim(self, subject: CaseDisease, other: CaseDisease) -> QuotedClaim | None:
         """What the sentence says of the document's subject and another disease, if it says cause."""
@@ -181,6 +183,11 @@ class _Sentence:
         return denies(clause) or is_denied(
             self.sentence, lambda part: not codes.isdisjoint(self.names.places(part))
         )
+
+
+@lru_cache(maxsize=1 << 12)
+def _all_parts(sentence: str) -> tuple[str, ...]:
+    return tuple(part for clause in clauses(sentence) for part in _parts(clause))
 
 
 def _parts(clause: str) -> list[str]:

@@ -1,5 +1,6 @@
 """The benchmark of the engine runs through at small sizes: its comparisons hold, and it judges every goal."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import sys
 import pytest
 
 from app.house import ROOT
+from benchmarks import evaluation
 from benchmarks.causal_engine import PARTS, verdicts
 from benchmarks.engine.measure import Goal, at_least, at_most, ratio
 
@@ -49,3 +51,149 @@ def test_an_id_passes_where_all_of_its_goals_do(capsys):
 def test_a_goal_is_met_at_its_bound_and_on_one_side_of_it(make, better):
     found: list[Goal] = [make("X", 2.0 + step, 2.0) for step in (-better, 0, better)]
     assert [goal.passed for goal in found] == [False, True, True]
+
+
+METRICS = ("w_f1", "recall_at_10", "recall_at_20")
+AIMED = {"full": (28.0, 52.0, 64.0), "category": (31.0, 57.3, 68.6)}
+SURE, UNSURE = [0.1, 0.3], [-0.1, 0.2]
+
+
+def kept(vocabulary, default, baselines, differences=(), ece=0.1, methods=()):
+    """An output of `iikea evaluate --json`; figures are in the order of METRICS."""
+    rows = {**baselines, "default": default, **dict.fromkeys(methods, default)}
+    manifest = {
+        **{name: f"{name} hash" for name in ("data", "settings", "code")},
+        **{"format": "diabetes130", "split": "80-20", "vocabulary": vocabulary, "model": "statistical"},
+        **{"prompts": {}, "libraries": [], "versions": {}, "methods": list(rows), "seeds": [0, 1, 2]},
+        **{"limit": None, "stores": {"0": "hash"}},
+    }
+    return {
+        "rows": [
+            {"method": method, **dict(zip(METRICS, figures, strict=True)), "ece": ece, "ci": {}}
+            for method, figures in rows.items()
+        ],
+        "differences": [
+            {
+                **{"method": "default", "against": against, "is_best_baseline": against in baselines},
+                **{"metric": metric, "difference": sum(ci) / 2, "ci": ci},
+            }
+            for against, metric, ci in differences
+        ],
+        "manifest": manifest,
+    }
+
+
+def ablated(loglik, others=("without_causal", "without_knowledge")):
+    differences = [(other, "recall_at_10", UNSURE) for other in others]
+    differences += [("score_loglik", metric, ci) for metric, ci in loglik.items()]
+    methods = ("without_causal", "without_knowledge", "score_loglik")
+    return kept("full", (28, 52, 64), {}, differences, methods=methods)
+
+
+@pytest.fixture
+def results(tmp_path, capsys):
+    """Judges results by what each file holds: the exit code, and each line by its first two letters."""
+
+    def judge(**files):
+        for name, content in files.items():
+            (tmp_path / f"{name}.json").write_text(
+                content if isinstance(content, str) else json.dumps(content)
+            )
+        code = evaluation.main(["--results", str(tmp_path)])
+        return code, {line[:2]: line for line in capsys.readouterr().out.splitlines()}
+
+    return judge
+
+
+def fine():
+    """Results that pass: every aim reached in one vocabulary, none in the other."""
+    return {
+        "full": kept(
+            "full",
+            (28.0, 52.5, 64.1),
+            {"linear": (20, 52, 60), "history_frequency": (27, 40, 64)},
+            [("history_frequency", "w_f1", SURE)],
+        ),
+        "category": kept("category", (30.9, 57.2, 68.5), {"linear": (26.0, 56.0, 67.0)}, ece=1.9),
+        "ablations": ablated({"w_f1": SURE, "recall_at_10": UNSURE}),
+    }
+
+
+def test_kept_results_are_judged_by_every_metric_and_vocabulary(results):
+    code, said = results(**fine())
+    assert code == 0
+    assert said["E2"].startswith(
+        "E2 PASS full: w_f1 28.00 (best baseline 27.00, +0.20 [0.10, 0.30]; aim 28.0 reached), "
+        "recall@10 52.50 (best baseline 52.00; aim 52.0 reached)"
+    )
+    assert said["E2"].count("not reached") == 3
+    assert said["E3"] == "E3 PASS ECE 0.10 % full, 1.90 % 3-digit (goal 2 %)"
+    assert said["E4"].startswith("E4 PASS default less without_causal: +0.05 [-0.10, 0.20] recall@10;")
+    assert said["fu"] == (
+        "full.json: iikea evaluate --records RECORDS --format diabetes130 --split 80-20 --vocabulary full "
+        "--seeds 3 --methods linear,history_frequency,default --json (code code hash)"
+    )
+
+
+@pytest.mark.parametrize("vocabulary", ["full", "category"])
+@pytest.mark.parametrize("place", range(3))
+def test_one_metric_that_only_equals_the_best_baseline_fails(vocabulary, place, results):
+    files = fine()
+    row = next(row for row in files[vocabulary]["rows"] if row["method"] == "default")
+    row[METRICS[place]] = max(
+        row[METRICS[place]] for row in files[vocabulary]["rows"] if row["method"] != "default"
+    )
+    code, said = results(**files)
+    assert (code, said["E2"][:7], said["E3"][:7]) == (1, "E2 FAIL", "E3 PASS")
+
+
+@pytest.mark.parametrize(("ece", "verdict"), [(2.0, "PASS"), (2.01, "FAIL"), (None, "FAIL")])
+def test_calibration_is_judged_in_both_vocabularies(ece, verdict, results):
+    files = fine()
+    files["category"]["rows"][-1]["ece"] = ece
+    assert results(**files)[1]["E3"][3:7] == verdict
+
+
+@pytest.mark.parametrize(
+    ("ablations", "verdict"),
+    [
+        (ablated({"w_f1": SURE}), "PASS"),
+        (ablated({"w_f1": UNSURE, "recall_at_20": SURE}), "PASS"),
+        (ablated({"w_f1": UNSURE}), "FAIL"),
+        (ablated({"w_f1": SURE, "recall_at_10": [-0.3, -0.1]}), "FAIL"),
+        (ablated({"w_f1": SURE}, others=("without_causal",)), "FAIL"),
+    ],
+)
+def test_likelihood_alone_has_to_be_worse_somewhere_and_better_nowhere(ablations, verdict, results):
+    code, said = results(**fine() | {"ablations": ablations})
+    assert (said["E4"][3:7], code) == (verdict, 0 if verdict == "PASS" else 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("full", "not json", "full.json: the JSON is not as"),
+        ("full", {"rows": []}, "differences is not as"),
+        ("full", kept("category", (1, 1, 1), {"linear": (0, 0, 0)}), "is of the vocabulary category"),
+        ("category", kept("category", (1, 1, 1), {}), "no row of a baseline"),
+        (
+            "ablations",
+            kept("full", (1, 1, 1), {}),
+            "no row of without_causal, without_knowledge, score",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_judged_is_named_with_what_to_do(name, content, said, results):
+    code, lines = results(**fine() | {name: content})
+    missing, judged = ("E4", "E2") if name == "ablations" else ("E2", "E4")
+    assert code == 1
+    assert "not judged" in lines[missing] and said in lines[missing] and "--json >" in lines[missing]
+    assert lines[judged][3:7] == "PASS"
+
+
+def test_a_missing_file_fails_no_other(results):
+    files = fine()
+    del files["ablations"]
+    code, said = results(**files)
+    assert (code, said["E2"][:7]) == (1, "E2 PASS")
+    assert "ablations.json: cannot be read" in said["E4"]

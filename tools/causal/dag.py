@@ -1,7 +1,7 @@
 """A causal graph over diseases, acyclic by construction."""
 
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import networkx as nx
@@ -39,17 +39,7 @@ class CausalGraph:
             for node in edge:
                 if node not in known:
                     raise InputError("graph", f"'{node[:24]}' is not one of the given diseases")
-        self._graph: nx.DiGraph[str] = nx.DiGraph()
-        self._graph.add_nodes_from(self.nodes)
-        self._graph.add_edges_from(self.edges)
-        self._refuse_cycle()
-
-    def _refuse_cycle(self) -> None:
-        if nx.is_directed_acyclic_graph(self._graph):
-            return
-        cycle = [cause for cause, _ in nx.find_cycle(self._graph)]
-        path = " -> ".join([*cycle, cycle[0]])
-        raise InputError("graph", f"cycle {path}; remove or reverse one of these edges")
+        self._graph = _acyclic(self.nodes, self.edges)
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -118,3 +108,16 @@ class CausalGraph:
         mine, theirs = set(self.edges), set(other.edges)
         pairs = {frozenset(edge) for edge in mine ^ theirs}
         return len(pairs) / max(len(mine), len(theirs), 1)
+
+
+@lru_cache(maxsize=64)
+def _acyclic(nodes: tuple[str, ...], edges: tuple[Edge, ...]) -> "nx.DiGraph[str]":
+    """As networkx has it, not to be written into: a case builds each of its few graphs many times."""
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph.add_nodes_from(nodes)
+    graph.add_edges_from(edges)
+    if nx.is_directed_acyclic_graph(graph):
+        return graph
+    cycle = [cause for cause, _ in nx.find_cycle(graph)]
+    path = " -> ".join([*cycle, cycle[0]])
+    raise InputError("graph", f"cycle {path}; remove or reverse one of these edges")

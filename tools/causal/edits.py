@@ -94,6 +94,32 @@ class Neighbourhood:
 
         return edit_kernels.gains(*given)
 
+    def best(
+        self, recent: Sequence[tuple[int, int]], height: float, summit: float, tolerance: float
+    ) -> tuple[int, int, int, float]:
+        """The best edit, as operation, cause and effect, with its gain, nats; -inf where there is none.
+
+        Args:
+            recent: pairs of columns, barred either way round unless an edit of them tops the summit.
+            height: of the graph, nats.
+            summit: the highest so far, nats.
+            tolerance: of edits whose gains differ by less, which rounding would choose between, the first.
+        """
+        gains = self.gains()
+        if self.matrix.kernels == "numba":
+            from tools.causal import edit_kernels
+
+            pairs = np.array(recent, dtype=np.int64).reshape(-1, 2)
+            return edit_kernels.best(gains, pairs, float(height), float(summit), tolerance)
+        if recent:
+            a, b = np.array(recent).T
+            places = slice(None), np.append(a, b), np.append(b, a)
+            barred = gains[places]
+            gains[places] = np.where(height + barred > summit + tolerance, barred, -np.inf)
+        place = np.argmax(gains >= gains.max() - tolerance)
+        operation, cause, effect = (int(i) for i in np.unravel_index(place, gains.shape))
+        return operation, cause, effect, float(gains[operation, cause, effect])
+
     def apply(self, operation: Operation, cause: int, effect: int) -> None:
         """Make one edit; columns."""
         self.edges[cause, effect] = operation == "add"
@@ -110,7 +136,7 @@ class Neighbourhood:
 
     def _freshen(self) -> None:
         for effect in sorted(self._stale):
-            key = self._ground, self.score, effect, self.edges[:, effect].tobytes()
+            key = self._ground, self.score.key, effect, self.edges[:, effect].tobytes()
             self._changes[:, effect] = self.matrix.memory.recall(key, partial(self._changed, effect))
         self._stale.clear()
 

@@ -13,6 +13,7 @@ from tools.numerics import grouped
 from tools.numerics.jit import Kernels
 
 Float = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.float64] | npt.NDArray[np.int64]
 ModelName = Literal["table", "noisy_or", "logistic"]
 
 PRIOR_PATIENTS = 1.0
@@ -29,11 +30,11 @@ class Model(NamedTuple):
     """
 
     n_parameters: Callable[[int, int], int]
-    log_likelihood: Callable[[Float, int, Kernels], Float]
+    log_likelihood: Callable[[Counts, int, Kernels], Float]
     probabilities: Callable[[Float, int, Kernels], Float]
 
 
-def _table_likelihood(tables: Float, _n_strata: int, _kernels: Kernels) -> Float:
+def _table_likelihood(tables: Counts, _n_strata: int, _kernels: Kernels) -> Float:
     return np.asarray(CELL_SCORES["loglik"].value(tables, 1, 1.0).sum(axis=1))
 
 
@@ -41,7 +42,7 @@ def _table_shares(tables: Float, _n_strata: int, _kernels: Kernels) -> Float:
     return np.asarray(tables[..., 1] / tables.sum(axis=-1))
 
 
-def _noisy_or_likelihood(tables: Float, n_strata: int, kernels: Kernels) -> Float:
+def _noisy_or_likelihood(tables: Counts, n_strata: int, kernels: Kernels) -> Float:
     return noisy_or.fit(tables, n_strata, kernels=kernels).log_likelihood
 
 
@@ -51,7 +52,7 @@ def _noisy_or_probabilities(tables: Float, n_strata: int, kernels: Kernels) -> F
     return noisy_or.strength(np.maximum(np.hstack([fitted.leak, fitted.theta]) @ cells.T, noisy_or.FLOOR))
 
 
-def _logistic_likelihood(tables: Float, n_strata: int, kernels: Kernels) -> Float:
+def _logistic_likelihood(tables: Counts, n_strata: int, kernels: Kernels) -> Float:
     return logistic.fit(tables, n_strata, kernels=kernels).log_likelihood
 
 
@@ -72,7 +73,7 @@ MODELS: Mapping[ModelName, Model] = {
 }
 
 
-def bic(model: Model, tables: Float, n_strata: int, n_patients: int, kernels: Kernels) -> Float:
+def bic(model: Model, tables: Counts, n_strata: int, n_patients: int, kernels: Kernels) -> Float:
     """Log-likelihood less log(n_patients) / 2 for each free parameter, shape (n,)."""
     n_parents = (tables.shape[1] // n_strata).bit_length() - 1
     charge = 0.5 * float(np.log(n_patients)) * model.n_parameters(n_strata, n_parents)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from tools.numerics import grouped, newton
 from tools.numerics.grouped import Link
-from tools.numerics.jit import Kernels
+from tools.numerics.jit import DEFAULT_KERNELS, Kernels
 
 Float = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
@@ -83,13 +83,18 @@ def fit(
         tables: counts, shape (n, n_strata * 2**n_parents, 2), cells as in `design`.
         n_strata: number of leaks.
         max_steps: Newton steps; the problem is concave and takes about five.
-        kernels: see `jit.DEFAULT_KERNELS`.
+        kernels: see `jit.DEFAULT_KERNELS`. The start of whole counts, int64, is compiled too.
 
     Returns:
         The maxima; see `profile` for their uncertainty.
     """
-    counts = np.asarray(tables, dtype=np.float64)
-    best, value = maximise(_start(counts, n_strata), counts, n_strata, max_steps=max_steps, kernels=kernels)
+    found = np.asarray(tables)
+    if (kernels or DEFAULT_KERNELS) == "numba" and found.dtype == np.int64:
+        start, counts = _compiled_start(found, n_strata)
+    else:
+        counts = found.astype(np.float64, copy=False)
+        start = _start(counts, n_strata)
+    best, value = maximise(start, counts, n_strata, max_steps=max_steps, kernels=kernels)
     return NoisyOrFit(best[:, :n_strata], best[:, n_strata:], value)
 
 
@@ -123,3 +128,17 @@ def _start(counts: Float, n_strata: int) -> Float:
     theta = np.log((expected + 0.5) / (alone[..., 0].sum(axis=1) + 0.5))
     start = np.hstack([-np.log(spared), np.clip(theta, LEAST_START, CEILING)])
     return grouped.settled(start, totals, NOISY_OR)
+
+
+def _compiled_start(tables: npt.NDArray[np.int64], n_strata: int) -> tuple[Float, Float]:
+    """`_start` of whole counts, and these as they are fitted to: equal to the last bit.
+
+    Sums of whole numbers do not round. Numpy takes the others and the logarithms, by its own order.
+    """
+    from tools.causal import family_kernels
+
+    counts = np.require(tables, np.int64, ("C", "W"))
+    observed, spared, weighted, unharmed, without, events = family_kernels.terms(counts, n_strata)
+    theta = np.log((weighted.sum(axis=-1) + 0.5) / (unharmed + 0.5))
+    sides = LEAST_START, NOISY_OR.lowest, NOISY_OR.highest
+    return family_kernels.begin(np.log(spared), theta, without, events, *sides), observed

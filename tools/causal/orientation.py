@@ -136,17 +136,17 @@ def _pairs(matrix: DiagnosisMatrix, wanted: Bool) -> Float:
     at_risk = counting.pair_counts(before, lagged.at_risk(), lagged.starts)
     happened, exposed = (counts[:, causes, effects].T for counts in (events, at_risk))
     all_happened, all_at_risk = (counts[:, -1].T for counts in (events, at_risk))
-    tables = np.empty((len(effects), len(lagged.starts) - 1, 2, 2))
+    tables = np.empty((len(effects), len(lagged.starts) - 1, 2, 2), dtype=np.int64)
     tables[..., 1, 1] = happened
     tables[..., 1, 0] = exposed - happened
     tables[..., 0, 1] = all_happened[effects] - happened
     tables[..., 0, 0] = (all_at_risk - all_happened)[effects] - (exposed - happened)
-    alone = np.stack([all_at_risk - all_happened, all_happened], axis=-1).astype(np.float64)
+    alone = np.stack([all_at_risk - all_happened, all_happened], axis=-1)
     gains = _likelihood(tables, matrix.kernels) - _likelihood(alone[:, :, None], matrix.kernels)[effects]
     return np.stack([happened.sum(axis=1), np.maximum(gains, 0.0)], axis=1)
 
 
-def _likelihood(tables: Float, kernels: Kernels) -> Float:
+def _likelihood(tables: Int64, kernels: Kernels) -> Float:
     """Of noisy-OR families by their tables, shape (n, n_strata, n_patterns, 2)."""
     n, n_strata, n_patterns, _ = tables.shape
     return noisy_or.fit(tables.reshape(n, n_strata * n_patterns, 2), n_strata, kernels=kernels).log_likelihood

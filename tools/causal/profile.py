@@ -131,7 +131,7 @@ def _hold(ends: _Ends, start: Float, theta: Float) -> tuple[Float, Float, Float]
     fixed[rows, ends.place] = True
     start = np.where(fixed, theta[:, None], start)
     parameters, value = noisy_or.maximise(start, ends.counts, ends.n_strata, fixed, kernels=ends.kernels)
-    gradient, _ = noisy_or.derivatives(parameters, ends.counts, ends.cells)
+    gradient = grouped.gradient(parameters, ends.counts, ends.cells, noisy_or.NOISY_OR)
     return parameters, np.maximum(2.0 * (ends.value - value), 0.0), gradient[rows, ends.place]
 
 

@@ -7,6 +7,7 @@ batches of families are scored in one call.
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -68,6 +69,11 @@ class Score:
             raise InputError("method", f"one of {', '.join(get_args(ScoreName))}")
         if not 0 < self.ess < np.inf:
             raise InputError("ess", "a finite number of patients, more than 0")
+
+    @cached_property
+    def key(self) -> Hashable:
+        """Equal for equal scores, and quick to look up by."""
+        return self.name, self.by_burden, self.ess, self.model
 
     @property
     def stratified(self) -> bool:
@@ -142,7 +148,10 @@ def unburdened(matrix: DiagnosisMatrix, node: str, left_out: Iterable[str] = ())
 
 def family(matrix: DiagnosisMatrix, wanted: Wanted, score: Score) -> Family:
     """What has to be counted to score a family."""
-    groups = (burden(matrix, matrix.nodes[wanted.effect]),) if score.stratified else ()
+    node = matrix.nodes[wanted.effect]
+    groups = (
+        (matrix.memory.recall(("groups", node), lambda: burden(matrix, node)),) if score.stratified else ()
+    )
     return Family(wanted.effect, wanted.parents, (*groups, matrix.folds) if score.by_fold else groups)
 
 
@@ -156,8 +165,9 @@ def _strata(matrix: DiagnosisMatrix, effect: int, is_stratified: bool) -> Hashab
     if not is_stratified or matrix.slots:
         return is_stratified
 
-    def left_out() -> tuple[int, ...]:
-        return tuple(sorted(matrix.named(map(matrix.column, unburdened(matrix, matrix.nodes[effect])))))
+    def left_out() -> bytes:
+        columns = map(matrix.column, unburdened(matrix, matrix.nodes[effect]))
+        return np.array(sorted(matrix.named(columns)), dtype=np.int64).tobytes()
 
     return matrix.memory.recall(("strata", effect), left_out)
 
@@ -219,7 +229,7 @@ def local_scores(matrix: DiagnosisMatrix, wanted: Sequence[Wanted], method: Meth
         found = _scores_of(score, FamilyCounts.joined(kept), families, matrix)
         return [float(value) for value in found]
 
-    return np.array(matrix.shared.recall_all([(score, key) for key in keys], compute))
+    return np.array(matrix.shared.recall_all([(score.key, key) for key in keys], compute))
 
 
 def toggled_scores(matrix: DiagnosisMatrix, wanted: Wanted, columns: Int64, method: Method) -> Float:
@@ -237,7 +247,7 @@ def toggled_scores(matrix: DiagnosisMatrix, wanted: Wanted, columns: Int64, meth
         Nats, shape (n,). Do not write into it.
     """
     score = named(method)
-    key = "toggled", score, _shared_key(matrix, wanted, score.stratified)
+    key = "toggled", score.key, _shared_key(matrix, wanted, score.stratified)
 
     def compute(missing: Bool) -> Float:
         return _toggled(matrix, wanted, columns[missing[0]].tolist(), score)
@@ -294,10 +304,11 @@ def _by_table(score: Score, counts: Int64, shape: Family, matrix: DiagnosisMatri
         rule = CELL_SCORES[score.name]
         values = rule.value(counts, n_cells, score.ess)
         return np.asarray(values.sum(axis=1) - rule.charge(matrix.n_patients) * n_cells)
-    observed, n_patients, kernels = counts.astype(np.float64), matrix.n_patients, matrix.kernels
+    n_patients, kernels = matrix.n_patients, matrix.kernels
     if score.by_fold:
+        observed = counts.astype(np.float64)
         return _by_fold(score, observed, shape.n_groups // N_FOLDS, n_patients, kernels)
-    return bic(MODELS[score.rests_on], observed, shape.n_groups, n_patients, kernels)  # type: ignore[index]
+    return bic(MODELS[score.rests_on], counts, shape.n_groups, n_patients, kernels)  # type: ignore[index]
 
 
 def _by_fold(score: Score, counts: Float, n_strata: int, n_patients: int, kernels: Kernels) -> Float:

@@ -1,8 +1,7 @@
 """Search for a causal graph by single-edge edits: greedy, or on past a summit with a tabu list."""
 
 from collections import deque
-
-import numpy as np
+from math import inf
 
 from tools.causal import scores
 from tools.causal.constraints import UNCONSTRAINED, Constraints
@@ -84,17 +83,8 @@ def _climb(around: Neighbourhood, max_steps: int, tabu: int) -> CausalGraph:
     recent: deque[tuple[int, int]] = deque(maxlen=tabu)
     since_best = 0
     for _ in range(max_steps):
-        gains = around.gains()
-        if recent:
-            a, b = np.array(recent).T
-            pairs = slice(None), np.append(a, b), np.append(b, a)
-            barred = gains[pairs]
-            gains[pairs] = np.where(height + barred > summit + MIN_GAIN, barred, -np.inf)
-        # Of equally good edits, which rounding would choose between, the first.
-        place = np.argmax(gains >= gains.max() - MIN_GAIN)
-        operation, cause, effect = (int(i) for i in np.unravel_index(place, gains.shape))
-        gain = gains[operation, cause, effect]
-        if gain <= (-np.inf if tabu else MIN_GAIN):
+        operation, cause, effect, gain = around.best(recent, height, summit, MIN_GAIN)
+        if gain <= (-inf if tabu else MIN_GAIN):
             break
         around.apply(OPERATIONS[operation], cause, effect)
         recent.append((cause, effect))

@@ -5,6 +5,7 @@ parents x, column 1 the rows in which the effect is there.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -100,11 +101,26 @@ class Neighbours(NamedTuple):
     more: Int64
 
 
+@lru_cache(maxsize=256)
+def _kept(groups: tuple[tuple[int, int], ...]) -> Int64:
+    """The groups that there are among those that their binary digits, of each partition, have room for."""
+    kept = np.zeros(1, dtype=np.int64)
+    for size, n_digits in reversed(groups):
+        kept = (kept[:, None] * (1 << n_digits) + np.arange(size)).ravel()
+    return kept
+
+
 def neighbours(data: Packed, family: Family, candidates: Columns) -> Neighbours:
     """Count a family once: a lost parent is summed out, and a new one only splits the cells."""
     layout, n_parents = _Layout(data, [family]), len(family.parents)
     columns = layout.columns(family)
     counted = counting.cell_counts(layout.data, columns)
+    if data.kernels == "numba":
+        from tools.causal import family_kernels
+
+        present = counting.addition_counts(layout.data, columns, candidates)
+        digits = tuple((group.size, len(group.digits)) for group in family.groups)
+        return Neighbours(*family_kernels.neighbours(counted, present, _kept(digits), n_parents))
     own = family.trim(counted[None])[0]
     fewer = np.empty((n_parents, len(own) // 2, 2), dtype=np.int64)
     for place in range(n_parents):

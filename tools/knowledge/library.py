@@ -191,17 +191,17 @@ class KnowledgeLibrary:
         """
         if system != self.manifest.code_system:
             return ()
-        lengths = {
-            key: max((len(c) for c in entry.codes if code.startswith(c)), default=0)
-            for key, entry in self.entries.items()
-            if entry.trusted
-        }
-        longest = max(lengths.values(), default=0)
-        names: dict[str, None] = {}
-        for key, length in lengths.items():
-            if longest and length == longest:
-                names |= dict.fromkeys((self.entries[key].title, *self.entries[key].aliases))
-        return tuple(names)
+        prefixes = (code[:length] for length in range(len(code), 0, -1))
+        return next((self._named[prefix] for prefix in prefixes if prefix in self._named), ())
+
+    @cached_property
+    def _named(self) -> dict[str, tuple[str, ...]]:
+        """Titles and aliases of the trusted documents about each code."""
+        names: dict[str, dict[str, None]] = {}
+        for entry in self.entries.values():
+            for code in entry.codes if entry.trusted else ():
+                names.setdefault(code, {}).update(dict.fromkeys((entry.title, *entry.aliases)))
+        return {code: tuple(found) for code, found in names.items()}
 
     def _ranked(self, query: str, k: int, retrieval: Retrieval) -> tuple[Hit, ...]:
         depth = k if retrieval != "hybrid" else max(k, _DEPTH)

@@ -11,6 +11,7 @@ from tools.numerics.rows import Bool, Float, Int64, Rows
 
 T = TypeVar("T")
 _NO_ROWS = Rows()
+_MISSING = object()
 
 _HEAD = 64  # of an array, a tuple or a string of bytes, about
 _ITEM = 40  # a number or a word, and the pointer to it
@@ -37,6 +38,7 @@ class Memory:
     def __init__(self, most_bytes: int) -> None:
         self.most_bytes = most_bytes
         self._answers: OrderedDict[Hashable, object] = OrderedDict()
+        self._sizes: dict[Hashable, int] = {}
         self._bytes = 0
         self._lock = Lock()
 
@@ -46,9 +48,9 @@ class Memory:
     def recall(self, key: Hashable, compute: Callable[[], T]) -> T:
         """The answer kept under a key, or a new one. A failed computation leaves nothing behind."""
         with self._lock:
-            if key in self._answers:
+            if (found := self._answers.get(key, _MISSING)) is not _MISSING:
                 self._answers.move_to_end(key)
-                return cast(T, self._answers[key])
+                return cast(T, found)
         answer = compute()
         self.keep(key, answer)
         return answer
@@ -96,21 +98,27 @@ class Memory:
         missing = np.array(places) < 0
         if not missing.any():
             return [table.values[place] for table, place in zip(tables, places, strict=True)]
-        new = np.split(compute(missing), np.cumsum(missing.sum(axis=1))[:-1])
-        found = []
-        for key, table, lacking, rows in zip(keys, tables, missing, new, strict=True):
-            grown = table.joined(numbers[lacking], rows) if len(rows) else table
+        every, found, end = compute(missing), [], 0
+        for key, table, place, lacking in zip(keys, tables, places, missing, strict=True):
+            new = every[end : (end := end + int(np.count_nonzero(lacking)))]
+            if len(new) == len(numbers):
+                rows, grown = new, table.joined(numbers, new)
+            else:
+                rows = table.values[place]
+                rows[lacking] = new
+                grown = table.joined(numbers[lacking], new) if len(new) else table
             self.keep(key, grown)
-            found.append(grown.values[grown.places(numbers)])
+            found.append(rows)
         return found
 
     def keep(self, key: Hashable, answer: object) -> None:
         """Keep an answer; the least recently used ones make room, and one too large for all goes at once."""
+        size = size_of(key) + size_of(answer)
         with self._lock:
-            if key in self._answers:
-                self._bytes -= size_of(key) + size_of(self._answers.pop(key))
+            self._bytes += size - self._sizes.pop(key, 0)
+            self._sizes[key] = size
             self._answers[key] = answer
-            self._bytes += size_of(key) + size_of(answer)
+            self._answers.move_to_end(key)
             while self._bytes > self.most_bytes:
-                gone, lost = self._answers.popitem(last=False)
-                self._bytes -= size_of(gone) + size_of(lost)
+                gone, _ = self._answers.popitem(last=False)
+                self._bytes -= self._sizes.pop(gone)

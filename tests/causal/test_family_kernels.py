@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.causal.cohorts import KEYS, random_matrix
+from tests.causal.family_tables import shapes, tables
+from tests.causal.test_scores import random_graph
+from tools.causal import noisy_or
+from tools.causal import tables as count_tables
+from tools.causal.constraints import UNCONSTRAINED
+from tools.causal.edits import Neighbourhood
+from tools.causal.strata import Groups
+from tools.causal.tables import Family
+
+seeds = st.integers(0, 10_000)
+
+
+@settings(max_examples=60)
+@given(shapes, st.integers(1, 20), st.integers(0, 6))
+def test_a_compiled_start_is_that_of_numpy_to_the_last_bit(shape, n_strata, n_parents):
+    counts = tables(shape[0], n_strata, n_parents).astype(np.int64)
+    counts[:, :, 1] *= np.random.default_rng(shape[0]).integers(0, 2, counts.shape[:2])
+    start, observed = noisy_or._compiled_start(counts, n_strata)
+    assert start.tobytes() == noisy_or._start(counts.astype(np.float64), n_strata).tobytes()
+    assert (observed == counts).all()
+
+
+def test_whole_counts_are_fitted_as_the_same_numbers_are():
+    counts = np.rint(tables(3, 5, 3)).astype(np.int64)
+    whole, given_as_floats = (noisy_or.fit(some, 5) for some in (counts, counts.astype(np.float64)))
+    for one, other in zip(whole, given_as_floats, strict=True):
+        assert one.tobytes() == other.tobytes()
+
+
+@settings(max_examples=40)
+@given(seeds, st.integers(0, 4), st.lists(st.integers(1, 9), max_size=2))
+def test_compiled_tables_of_neighbours_are_those_of_numpy(seed, n_parents, sizes):
+    random, data = np.random.default_rng(seed), random_matrix(seed).packed
+    order = random.permutation(len(KEYS)).tolist()
+    partitions = [random.integers(0, size, data.n_rows).astype(np.int8) for size in sizes]
+    groups = tuple(Groups.of(one, size) for one, size in zip(partitions, sizes, strict=True))
+    family = Family(order[0], tuple(sorted(order[1 : 1 + n_parents])), groups)
+    added = tuple(order[1 + n_parents :])
+    compiled, plain = (
+        count_tables.neighbours(data._replace(kernels=kernels), family, added)
+        for kernels in ("numba", "numpy")
+    )
+    for one, other in zip(compiled, plain, strict=True):
+        assert one.shape == other.shape and (one == other).all()
+
+
+class _Given(Neighbourhood):
+    """A neighbourhood whose gains are given."""
+
+    def __init__(self, gains, kernels):
+        matrix = random_matrix(0, kernels=kernels)
+        super().__init__(random_graph(0), matrix, UNCONSTRAINED, "bic")
+        self.given = gains
+
+    def gains(self):
+        return self.given.copy()
+
+
+@settings(max_examples=100)
+@given(seeds, st.sampled_from([0.1, 0.9, 1.0]), st.integers(0, 6), st.integers(0, 12))
+def test_compiled_and_numpy_choose_the_same_edit(seed, legal, digits, n_recent):
+    random = np.random.default_rng(seed)
+    gains = np.round(random.normal(size=(3, 7, 7)), digits)
+    gains[random.random(gains.shape) > legal] = -np.inf
+    recent = [tuple(pair) for pair in random.integers(0, 7, (n_recent, 2)).tolist()]
+    height, summit = random.normal(size=2)
+    chosen, expected = (
+        _Given(gains, kernels).best(recent, height, summit, 1e-6) for kernels in ("numba", "numpy")
+    )
+    assert chosen[3] == expected[3]
+    assert chosen == expected or chosen[3] == -np.inf
+
+
+@pytest.mark.parametrize("kernels", ["numba", "numpy"])
+def test_a_barred_pair_is_edited_only_where_that_tops_the_summit(kernels):
+    gains = np.full((3, 3, 3), -np.inf)
+    gains[0, 0, 1], gains[0, 1, 2] = 2.0, 1.0
+    around = _Given(gains, kernels)
+    assert around.best([(1, 0)], 0.0, 1.9, 1e-6) == (0, 0, 1, 2.0)
+    assert around.best([(1, 0)], 0.0, 2.1, 1e-6) == (0, 1, 2, 1.0)
+    assert around.best([(1, 0), (1, 2)], 0.0, 2.1, 1e-6)[3] == -np.inf
