@@ -14,15 +14,17 @@ _DOUBTED = 0.5
 
 
 def decide(case: DecisionCase) -> Decision:
-    """Lists the diseases of the case in the order of its risks.
+    """Lists the most probable diseases of the case, in the order of its risks.
 
     What the comment asks about comes first; the comment changes no probability.
     """
     asked = asked_about(case.comment, case.diseases) if case.comment else frozenset()
-    risks = sorted(case.risks, key=lambda risk: risk.code not in asked)
+    likely = sorted(case.risks, key=lambda risk: (risk.code not in asked, -risk.probability))
+    kept = {risk.code for risk in likely[: case.top_k]}
+    risks = sorted((r for r in case.risks if r.code in kept), key=lambda risk: risk.code not in asked)
     view = _View(case)
     return Decision(
-        predictions=[view.prediction(risk, risk.code in asked) for risk in risks[: case.top_k]],
+        predictions=[view.prediction(risk, risk.code in asked) for risk in risks],
         explanation=view.explanation(len(asked)),
     )
 
@@ -90,12 +92,13 @@ class _View:
         """What makes up the probability, the largest share first; those below 0.1% left out."""
         shares = sorted(risk.parts, key=lambda part: -part.value)
         named = [f"{self._named(part)} {part.value:.1%}" for part in shares if part.value >= LEAST_SHARE]
-        return f"The {risk.probability:.1%} is made up of {', '.join(named)}." if named else ""
+        rest = ", and less than 0.1% each of others" if len(named) < len(shares) else ""
+        return f"The {risk.probability:.1%} is made up of {', '.join(named)}{rest}." if named else ""
 
     def _named(self, part: CasePart) -> str:
         if part.source is None:
             return part.name
-        how = "" if part.name == "cause" else " (no edge)"
+        how = "" if part.name == "cause" else " (by association)"
         return f"{self.names[part.source].short}{how}"
 
     def evidence(self, risk: CaseRisk, path: list[str]) -> list[str]:
@@ -178,6 +181,6 @@ class _View:
             f"that many patients have must be more probable to stand before one that few have. Each "
             f"probability is the sum of its shares: recurrence, what diseases of the history add, and the "
             f"base rate. The graph (edges: {len(self.case.edges)}, diseases: {len(self.case.diseases)}) says "
-            f"which of these diseases act as causes; the others are marked (no edge). It changes no "
+            f"which of these diseases act as causes; the others are marked (by association). It changes no "
             f"probability.{focus}"
         )

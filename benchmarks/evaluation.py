@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ValidationError
 
 from app.evaluation.asked import BASELINES, DEFAULT
+from tools.evaluation.graphs import GAIN
 from tools.evaluation.manifest import RunManifest
 from tools.safety.errors import InputError
 
@@ -67,7 +68,10 @@ class Row(BaseModel):
 
 
 class Difference(BaseModel):
-    """The default less another method in one metric, points, with its paired 95 % interval."""
+    """The default less another method in one metric, with its paired 95 % interval.
+
+    In points; a gain of graphs in nats a patient.
+    """
 
     against: str
     is_best_baseline: bool
@@ -77,7 +81,9 @@ class Difference(BaseModel):
 
     def told(self) -> str:
         """With its interval, without the metric's name."""
-        return f"{self.difference:+.2f} [{self.ci[0]:.2f}, {self.ci[1]:.2f}]"
+        digits = 4 if self.metric == GAIN else 2
+        low, high = self.ci
+        return f"{self.difference:+.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 class Kept(BaseModel):
@@ -195,7 +201,9 @@ def e3(files: dict[str, Kept]) -> Verdict:
 def e4(kept: Kept) -> Verdict:
     """Whether the ablations are measured and graphs accepted by likelihood alone are worse.
 
-    Worse: in one metric at least the interval of the difference lies above 0, and in none below.
+    Worse: in one metric at least the interval of the difference lies above 0, and in none below. The gain of
+    the accepted graphs is one of the metrics; where predictions do not depend on the graph, it is the only
+    one that can differ, and the line says so.
     """
     found = {other: kept.less(other) for other in (*WITHOUT, LOGLIK)}
     loglik = found[LOGLIK]

@@ -1,9 +1,12 @@
 """The benchmark of throughput runs through on a few made patients, and judges by its goals."""
 
+from itertools import islice
+
 import pytest
 
 from benchmarks import throughput
 from tools.resources import open_dataset
+from tools.safety.errors import InputError
 
 
 def made_histories(records, store):
@@ -40,6 +43,19 @@ def test_the_last_line_says_the_figures_and_their_goals():
         "E6 PASS 7.1 patients/s (goal 5, aim 20), memory +3 MB over the last 4,000 of 5,000 patients "
         "(goal < 50)",
     )
+
+
+def test_patients_without_a_graph_and_too_few_patients_are_no_measurement(monkeypatch, tmp_path):
+    monkeypatch.setenv("IIKEA_REAL_DATA", str(tmp_path))
+    monkeypatch.setattr(throughput, "WARM_UP", 1)
+    monkeypatch.setattr(
+        throughput, "histories", lambda *at: ([["ICD9CM:999.9"]] for _ in made_histories(*at))
+    )
+    with pytest.raises(InputError, match="no fitted graph"):
+        throughput.main(["--patients", "2", "--memory-patients", "5"])
+    monkeypatch.setattr(throughput, "histories", lambda *at: islice(made_histories(*at), 2))
+    with pytest.raises(InputError, match="there are 1 where 2"):
+        throughput.main(["--patients", "2", "--memory-patients", "5"])
 
 
 def test_it_says_how_to_name_the_records(monkeypatch, capsys):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from tools.safety.errors import InputError
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from tools.knowledge.library import KnowledgeLibrary
     from tools.knowledge.shelf import Shelf
     from tools.prediction.forecast import NextVisitModel
+
+_LEARNING = Lock()  # threads that ask at once wait for one to learn
 
 DATA = Path(__file__).parents[1] / "data"
 DEMO_RECORDS = DATA / "demo" / "cohort.csv.gz"
@@ -69,7 +72,8 @@ def open_next_visit_model(store: str) -> "NextVisitModel":
     Raises:
         InputError: see `open_dataset`; or no patient has a second visit.
     """
-    return _next_visit_model(open_dataset(store), Path(store).resolve() if store else None)
+    with _LEARNING:
+        return _next_visit_model(open_dataset(store), Path(store).resolve() if store else None)
 
 
 @lru_cache(maxsize=4)

@@ -70,14 +70,16 @@ def _outcome(case: Case, work: Work) -> Outcome:
     begin = time.perf_counter()
     try:
         result = diagnose(case, work.settings, answers)
+        seconds = time.perf_counter() - begin
         found = _answered(result, has_own_list=answers is not None) | _graph(result, work.settings)
     except (ModelOutputError, BudgetExceeded) as error:
+        seconds = time.perf_counter() - begin
         found = {"refusal": type(error).__name__}
     if answers:
         tally = answers.tally
         found |= {"calls": tally.requests, "tokens_in": tally.tokens_in, "tokens_out": tally.tokens_out}
         found["cost_usd"] = work.price.cost_usd(tally.paid_in, tally.paid_out)
-    return Outcome(row=case.row, seconds=round(time.perf_counter() - begin, 3), **found)
+    return Outcome(row=case.row, seconds=round(seconds, 3), **found)
 
 
 def _answered(result: dict[str, Any], *, has_own_list: bool) -> dict[str, Any]:

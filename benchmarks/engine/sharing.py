@@ -53,11 +53,11 @@ def work(store: str, seed: int, n_histories: int) -> dict[str, float]:
     """What one process does with a store, for patients of its own.
 
     Returns:
-        Growth of private memory in megabytes, and of that part of it that was written to: after candidates,
-        rows of A_T and recurrences of some patients, and after a diagnosis matrix too.
+        Growth of private memory in megabytes, and of that part of it that was written to: after candidates
+        and rows of A_T of some patients, and after a diagnosis matrix too.
     """
     from tools.numerics import counting_kernels  # noqa: F401 - imported before memory is looked at
-    from tools.prediction.candidates import recurrence, select_candidates
+    from tools.prediction.candidates import select_candidates
 
     before = _private()
     data = ClinicalDataset.open(store)
@@ -67,7 +67,6 @@ def work(store: str, seed: int, n_histories: int) -> dict[str, float]:
         history = [keys[code] for code in columns.codes[first : max(last, first + 1)]]
         select_candidates(data, history)
         data.transition_rows(history)
-        recurrence(data, history)
     counts = _private()
     begin = columns.code_offsets[visits[0]]
     nodes = np.unique(columns.codes[begin : begin + 4 * N_NODES])[:N_NODES]

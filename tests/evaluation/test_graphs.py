@@ -40,3 +40,6 @@ def test_a_difference_is_paired(gains):
     first, second = ([graphs_of([(1, gain + more) for gain in gains])] for more in (0.25, 0.0))
     found = gain_difference(first, second, Resampling(np.arange(len(gains)), 50))
     assert found == pytest.approx((0.25, 0.25, 0.25))
+    of_one = graphs_of([None, *((1, gain + 0.25) for gain in gains[1:])])
+    found = gain_difference([of_one], second, Resampling(np.arange(len(gains)), 50))
+    assert found.estimate == pytest.approx(0.25)

@@ -76,10 +76,12 @@ def test_what_the_graph_leaves_out_of_the_history_is_the_rest(world):
 def test_only_so_many_associations_are_named_the_largest(world):
     sim, _, model = world
     had, nodes = sim.graph.nodes[:20], sim.graph.nodes
+    lengths = set()
     for forecast in model.forecasts(CausalGraph(nodes), [had]):
         values = [part.probability for part in forecast.parts if part.kind == "association"]
-        assert len(values) <= MOST_ASSOCIATIONS
+        lengths.add(len(values))
         assert values == sorted(values, reverse=True)
+    assert max(lengths) == MOST_ASSOCIATIONS
 
 
 def test_forecasts_are_listed_by_tens(world):
@@ -105,7 +107,7 @@ def test_a_recurrence_interval_covers_the_truth_where_patients_differ():
         data, keys = revisited(seed)
         (found,) = NextVisitModel.fit(data).forecasts(CausalGraph(keys[:1]), [[keys[0]]])
         covered.append(found.lower <= 0.5 <= found.upper)
-    assert np.mean(covered) >= 0.91
+    assert np.mean(covered) >= 0.82
 
 
 def falling_ill(seed, n_patients):
@@ -126,7 +128,7 @@ def falling_ill(seed, n_patients):
 def test_an_onset_interval_covers_the_truth():
     """What 0 adds, and 1 altogether; the cause acts at full strength at the visit after it."""
     truth, share = 1 - np.exp(-0.26), 0.2 / 0.26
-    whole, part = [], []
+    whole, part, widths = [], [], []
     for seed in range(60):
         data, keys = falling_ill(seed, 1_500)
         graph = CausalGraph(keys, [(keys[0], keys[1])])
@@ -135,8 +137,34 @@ def test_an_onset_interval_covers_the_truth():
         assert cause[:2] == ("cause", keys[0])
         whole.append(found.lower <= truth <= found.upper)
         part.append(cause.lower <= truth * share <= cause.upper)
+        widths.append(found.upper - found.lower)
     assert np.mean(whole) >= 0.9
     assert np.mean(part) >= 0.9
+    assert np.mean(widths) < 0.12
+
+
+def after_a_rare_one(seed, n_rare):
+    """Pairs of visits; after 0, which few have, 1 comes with 1 - exp(-0.75), else with 1 - exp(-0.05)."""
+    rng = np.random.default_rng(seed)
+    patients = []
+    for row in range(1_000):
+        rare = row < n_rare
+        comes = rng.random() < 1 - np.exp(-0.05 - (0.7 if rare else 0.0))
+        patients.append([{0 if rare else int(rng.integers(2, 5))}, {1} if comes else {5}])
+    return numbered(patients, 6)
+
+
+@pytest.mark.parametrize(("n_rare", "widest"), [(8, 0.8), (50, 0.5), (300, 0.2)])
+def test_what_few_visits_tell_has_a_wide_interval_though_it_is_drawn_to_0(n_rare, widest):
+    truth = 1 - np.exp(-0.75)
+    covered, widths = [], []
+    for seed in range(60):
+        data, keys = after_a_rare_one(seed, n_rare)
+        found = by_key(NextVisitModel.fit(data).forecasts(CausalGraph(keys), [[keys[0]]]))[keys[1]]
+        covered.append(found.lower <= truth <= found.upper)
+        widths.append(found.upper - found.lower)
+    assert np.mean(covered) >= 0.82
+    assert np.mean(widths) < widest
 
 
 def test_what_has_no_effect_adds_next_to_nothing():

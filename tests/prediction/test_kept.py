@@ -1,12 +1,14 @@
 """The model kept with a store: the same forecasts without learning, and learned again where it must be."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 from tools import resources
 from tools.causal.dag import CausalGraph
 from tools.dataset.clinical import ClinicalDataset
-from tools.prediction import hazards
+from tools.prediction import hazards, kept
 from tools.prediction.forecast import NextVisitModel
 from tools.prediction.kept import NAME, open_or_learn
 from tools.records.simulate import simulate
@@ -36,7 +38,15 @@ def test_a_model_is_learned_once_and_read_after_that(tmp_path, learned):
     again = open_or_learn(ClinicalDataset.open(tmp_path / "store"), tmp_path / "store")
     assert len(learned) == 1
     assert forecasts(first) == forecasts(again)
-    assert (tmp_path / "store" / NAME).stat().st_mode & 0o077 == 0
+    modes = {(tmp_path / "store" / name).stat().st_mode for name in (NAME, "manifest.json")}
+    assert len(modes) == 1
+
+
+def test_threads_that_ask_at_once_learn_once(tmp_path, learned):
+    saved(tmp_path / "store")
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(resources.open_next_visit_model, [str(tmp_path / "store")] * 4))
+    assert len({id(model) for model in found}) == len(learned) == 1
 
 
 def test_tools_read_what_is_kept(tmp_path, learned):
@@ -51,11 +61,13 @@ def cut(path):
     path.write_bytes(path.read_bytes()[:-200])
 
 
-def turn(path):
-    content = bytearray(path.read_bytes())
-    place = content.index(np.float64(hazards.fit(ClinicalDataset.open(path.parent)).base[0]).tobytes())
-    content[place] ^= 1
-    path.write_bytes(content)
+def turned(place):
+    def turn(path):
+        content = bytearray(path.read_bytes())
+        content[place] ^= 1
+        path.write_bytes(content)
+
+    return turn
 
 
 def empty(path):
@@ -63,15 +75,24 @@ def empty(path):
 
 
 def another(path):
-    np.savez(path, base=np.ones(3))
+    with path.open("wb") as file:
+        np.savez(file, base=np.ones(3))
+
+
+def a_single_array(path):
+    with path.open("wb") as file:
+        np.save(file, np.ones(3))
 
 
 def pickled(path):
     with path.open("wb") as file:
-        np.savez(file, base=np.array([{}], dtype=object))
+        np.save(file, np.array([{}], dtype=object))
 
 
-@pytest.mark.parametrize("damage", [cut, turn, empty, another, pickled])
+DAMAGES = [cut, empty, another, a_single_array, pickled, *map(turned, (0, 31, 32, 40, 60, 200, 5_000, -1))]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_what_is_damaged_is_learned_again(tmp_path, learned, damage):
     data = saved(tmp_path / "store")
     first = open_or_learn(data, tmp_path / "store")
@@ -82,7 +103,7 @@ def test_what_is_damaged_is_learned_again(tmp_path, learned, damage):
     assert len(learned) == 2
 
 
-def test_another_store_or_another_constant_is_another_model(tmp_path, learned, monkeypatch):
+def test_another_store_constant_or_version_is_another_model(tmp_path, learned, monkeypatch):
     open_or_learn(saved(tmp_path / "one"), tmp_path / "one")
     other = saved(tmp_path / "two", seed=5)
     (tmp_path / "two" / NAME).write_bytes((tmp_path / "one" / NAME).read_bytes())
@@ -91,6 +112,9 @@ def test_another_store_or_another_constant_is_another_model(tmp_path, learned, m
     monkeypatch.setattr(hazards, "PSEUDO_VISITS", 70.0)
     open_or_learn(other, tmp_path / "two")
     assert len(learned) == 3
+    monkeypatch.setattr(kept, "MODEL_VERSION", 999)
+    open_or_learn(other, tmp_path / "two")
+    assert len(learned) == 4
 
 
 def test_a_store_that_cannot_be_written_to_is_learned_from(tmp_path, learned, monkeypatch):

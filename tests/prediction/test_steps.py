@@ -37,10 +37,16 @@ def test_a_step_says_when_and_how_often_each_code_was_seen(patient):
     step = step_after(before)
     assert sorted(step.codes.tolist()) == sorted({code for visit in before for code in visit})
     for code, age, number in zip(step.codes, step.ages, step.patterns, strict=True):
-        seen = [t for t, visit in enumerate(before) if code in visit]
-        assert age == len(before) - seen[-1]
-        digits = (min(n, 3) - 1 for n in (int(age), len(seen), len(before)))
+        counted = [visit for visit in before if visit]
+        seen = [t for t, visit in enumerate(counted) if code in visit]
+        assert age == len(counted) - seen[-1]
+        digits = (min(n, 3) - 1 for n in (int(age), len(seen), len(counted)))
         assert [number // 9, number // 3 % 3, number % 3] == list(digits)
+
+
+def test_a_code_named_twice_in_a_visit_was_seen_once():
+    once, twice = step_after([[3, 4], [3]]), step_after([[3, 4, 3], [3, 3]])
+    assert [column.tolist() for column in once] == [column.tolist() for column in twice]
 
 
 def test_long_histories_are_capped_not_wrapped():

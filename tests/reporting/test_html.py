@@ -161,7 +161,7 @@ def test_the_parts_of_a_prediction_are_named_in_their_order_but_for_the_smallest
         sizeable = [part for part in prediction.parts if part.value >= 0.001]
         for text, part in zip(shown, sizeable, strict=True):
             name = result.diseases[part.source].display if part.source else part.name.capitalize()
-            without_edge = " (no edge)" if part.name == "association" else ""
+            without_edge = " (by association)" if part.name == "association" else ""
             interval = percent_range((part.low, part.high))
             assert text == f"{name}{without_edge} {percent(part.value)} {interval}"
     every = [part for prediction in result.predictions for part in prediction.parts]
@@ -173,7 +173,7 @@ def test_the_parts_of_a_prediction_are_named_in_their_order_but_for_the_smallest
 def test_the_page_says_how_the_parts_add_up_and_how_the_list_is_ordered_where_they_do() -> None:
     text = Page(render(example())).text
     assert "add up to the probability" in text
-    assert "The ten most probable come first" in text
+    assert "list is by tens of probability" in text
     by_model = example(
         model="openai:gpt-4o-mini",
         predictions=tuple(p.model_copy(update={"parts": ()}) for p in example().predictions),

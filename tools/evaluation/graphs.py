@@ -19,7 +19,8 @@ class Graphs(NamedTuple):
         rows: the patients' rows of the cohort, shape (n,).
         edges: how many edges each graph has, NaN where there was no graph.
         gains: what each graph gains over one without edges in the cross-validated log-likelihood of a leaky
-            noisy-OR, nats a patient of the records, whatever score accepted it; NaN likewise.
+            noisy-OR, nats a patient of the records, whatever score accepted it; NaN likewise. The records
+            chose the edges too, so that gains lean high, the more so the less the score charges for an edge.
     """
 
     rows: Int64
@@ -52,6 +53,10 @@ def graph_line(method: str, of_seeds: Sequence[Graphs], resampling: Resampling) 
 
 
 def gain_difference(first: Sequence[Graphs], second: Sequence[Graphs], resampling: Resampling) -> Interval:
-    """The first method's mean gain less the second's, nats a patient, on the same resamples."""
-    one, other = ([each.samples[GAIN] for each in of_seeds] for of_seeds in (first, second))
+    """The first method's mean gain less the second's, nats a patient, over who has a graph of both."""
+    both = [~np.isnan(one.gains + other.gains) for one, other in zip(first, second, strict=True)]
+    one, other = (
+        [each._replace(gains=np.where(kept, each.gains, np.nan)).samples[GAIN] for each, kept in pairs]
+        for pairs in (zip(first, both, strict=True), zip(second, both, strict=True))
+    )
     return paired_difference(one, other, resampling)

@@ -1,6 +1,6 @@
 """What may be coded at a patient's next visit, and what each probability is made of."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
@@ -13,7 +13,7 @@ from tools.prediction import hazards, places
 from tools.prediction.hazards import Hazards
 from tools.prediction.places import Places
 from tools.prediction.steps import step_after, transitions
-from tools.prediction.terms import Terms, gamma_interval, terms_of
+from tools.prediction.terms import Interval, Terms, joined, terms_of
 from tools.records.cohort import Vocabulary
 from tools.safety.errors import InputError
 
@@ -47,7 +47,7 @@ class Forecast(NamedTuple):
     Attributes:
         key: vocabulary key.
         probability: the sum of its parts.
-        lower, upper: its 95 % interval, for the average patient of this history; given that the model holds.
+        lower, upper: its 95 % interval, for the average patient of this history (see `Terms`).
         is_repeat: whether the history has the disease.
         parts: in the order of `Kind`, each kind the largest first.
     """
@@ -61,12 +61,11 @@ class Forecast(NamedTuple):
 
 
 class _Source(NamedTuple):
-    """A term of one node's hazard and the shape of its gamma."""
+    """A term of one node's hazard, value, lower and upper limit."""
 
     kind: Kind
     key: str | None
-    value: float
-    shape: float
+    term: tuple[float, float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,46 +114,48 @@ class NextVisitModel:
         nodes = np.array([column(node) for node in graph.nodes], dtype=np.int64)
         terms = terms_of(self.hazards, step, nodes)
         had = [self.vocabulary.keys[code] for code in step.codes]
-        chances = _risk(np.column_stack([terms.total, *gamma_interval(terms.total, terms.total_shape)]))
+        chances = _risk(np.column_stack(terms.total))
         found = [
             Forecast(node, p, low, high, node in had, tuple(_parts(graph, node, had, terms, place)))
             for place, (node, (p, low, high)) in enumerate(zip(graph.nodes, chances.tolist(), strict=True))
         ]
-        return tuple(found[place] for place in self.places.order(nodes, _risk(terms.total)))
+        return tuple(found[place] for place in self.places.order(nodes, _risk(terms.total.value)))
 
 
 def _parts(graph: CausalGraph, node: str, had: list[str], terms: Terms, place: int) -> list[Part]:
     """The shares of a node's probability."""
-    sources = sorted(_sources(graph, node, had, terms, place), key=lambda s: (_RANK[s.kind], -s.value))
-    values, shapes = (np.array(column) for column in zip(*(source[2:] for source in sources), strict=True))
-    total = float(terms.total[place])
-    bounds = np.column_stack([values, *gamma_interval(values, shapes)])
-    others = (total - values)[:, None] + bounds
+    sources = sorted(_sources(graph, node, had, terms, place), key=lambda s: (_RANK[s.kind], -s.term[0]))
+    bounds = np.array([source.term for source in sources])
+    others = float(terms.total.value[place]) - bounds[:, :1] + bounds
     shares = np.divide(_risk(others) * bounds, others, out=np.zeros_like(bounds), where=others > 0)
     return [Part(*source[:2], *share) for source, share in zip(sources, shares.tolist(), strict=True)]
 
 
 def _sources(graph: CausalGraph, node: str, had: list[str], terms: Terms, place: int) -> Iterator[_Source]:
     causes, known = set(graph.parents(node)), set(graph.nodes)
-    unnamed: list[tuple[float, float]] = []
+    pairs = np.column_stack([limit[:, place] for limit in terms.pairs])
+    rest: list[int] = []
     left = MOST_ASSOCIATIONS
-    for row in np.argsort(-terms.pairs[:, place], kind="stable"):
-        value, shape = float(terms.pairs[row, place]), float(terms.pair_shapes[row, place])
-        if value == 0.0:
+    for row in np.argsort(-pairs[:, 0], kind="stable").tolist():
+        if pairs[row, 0] == 0.0:
             break
         if had[row] in causes:
-            yield _Source("cause", had[row], value, shape)
+            yield _Source("cause", had[row], _floats(pairs[row]))
         elif left and had[row] in known:
-            yield _Source("association", had[row], value, shape)
+            yield _Source("association", had[row], _floats(pairs[row]))
             left -= 1
         else:
-            unnamed.append((value, value**2 / shape))
-    if unnamed:
-        value, variance = np.sum(unnamed, axis=0).tolist()
-        yield _Source("rest", None, value, value**2 / variance)
+            rest.append(row)
+    if rest:
+        yield _Source("rest", None, _floats([float(limit) for limit in joined(Interval(*pairs[rest].T))]))
     if node in had:
-        yield _Source("recurrence", None, float(terms.again[place]), float(terms.again_shape[place]))
-    yield _Source("base", None, float(terms.base[place]), float(terms.base_shape[place]))
+        yield _Source("recurrence", None, _floats([limit[place] for limit in terms.again]))
+    yield _Source("base", None, _floats([limit[place] for limit in terms.base]))
+
+
+def _floats(numbers: Iterable[float]) -> tuple[float, float, float]:
+    value, low, high = map(float, numbers)
+    return value, low, high
 
 
 def _risk(hazard: Float) -> Float:

@@ -39,7 +39,7 @@ def history_sizes(visit_offsets: Int64, code_offsets: Int64, codes: Int32, n_cod
 def histories(
     visit_offsets: Int64, code_offsets: Int64, codes: Int32, n_codes: int, offsets: Int64
 ) -> tuple[Int32, Uint8, Uint8, Uint8, Int64]:
-    """What came before each visit that has an earlier one.
+    """What came before each visit that has an earlier one; visits without a code do not count as visits.
 
     Returns:
         For each code of a history, in the runs that `offsets` cut: the code; how many visits ago it was last
@@ -57,18 +57,19 @@ def histories(
     known = np.empty(n_codes, dtype=np.int32)
     step = 0
     for p in range(len(visit_offsets) - 1):
-        n_known = 0
+        n_known, t = 0, 0
         for v in range(visit_offsets[p], visit_offsets[p + 1]):
-            t = v - visit_offsets[p]
-            if t > 0:
+            if v > visit_offsets[p]:
                 begin = offsets[step]
                 for i in range(n_known):
                     code = known[i]
                     held[begin + i] = code
-                    ages[begin + i] = min(t - last[code], MOST)
+                    ages[begin + i] = min(t + 1 - last[code], MOST)
                     seen[begin + i] = min(times[code], MOST)
                 before[step], predicted[step] = min(t, MOST), v
                 step += 1
+            if code_offsets[v] < code_offsets[v + 1]:
+                t += 1
             for j in range(code_offsets[v], code_offsets[v + 1]):
                 code = codes[j]
                 if last[code] < 0:
@@ -136,9 +137,10 @@ def attribute(
     pairs: Float,
     squares: Float,
 ) -> tuple[Float, Float, Float, Float]:
-    """Share each coming of a code out among what may have brought it (the expectation step).
+    """Credit each coming of a code to what may have brought it (the expectation step).
 
-    Where code b came at a step with hazard L = sum_j l_j, source j is credited l_j / (1 - exp(-L)).
+    Where code b came at a step with hazard L = sum_j l_j, source j is credited l_j / (1 - exp(-L)): the
+    expected number of its events in a Poisson process that had one at least.
 
     Args:
         offsets: of the histories.

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,15 +20,18 @@ from tools.safety.files import write_whole
 
 Array = npt.NDArray[Any]
 
-NAME = "next_visit.npz"
+NAME = "next_visit.model"
+MODEL_VERSION = 1  # of what is computed; another number, and every store learns its model again
 _PLAIN = tuple(name for name in Hazards.__dataclass_fields__ if name not in {"follows", "burden"})
+_DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 def open_or_learn(dataset: ClinicalDataset, folder: Path) -> NextVisitModel:
     """The model kept in a store's folder, or a new one, which is kept there where that can be written to.
 
-    What is kept counts only for the same data, the same constants of the model, and unchanged since it was
-    written; else it is learned again, with the same outcome.
+    What is kept counts only for the same data, the same version and constants of the model, and as it was
+    written: its sha256 comes first, and nothing behind it is read before it is right. Else the model is
+    learned again. As with the store's arrays, whoever can write to the folder is trusted.
 
     Args:
         dataset: of the store.
@@ -38,45 +40,45 @@ def open_or_learn(dataset: ClinicalDataset, folder: Path) -> NextVisitModel:
     Raises:
         InputError: see `NextVisitModel.fit`.
     """
-    target = folder / NAME
-    stamp = _stamp(dataset)
+    target, stamp = folder / NAME, _stamp(dataset)
     kept = _read(target, stamp)
     if kept is not None:
         return _model(dataset, kept)
     model = NextVisitModel.fit(dataset)
-    arrays = _arrays(model)
     written = io.BytesIO()
-    np.savez(written, **arrays, digest=_digest(stamp, arrays))  # type: ignore[arg-type]
+    np.savez(written, **_arrays(model))  # type: ignore[arg-type]
+    content = written.getvalue()
     try:
-        write_whole(target, written.getvalue())
+        mode = (folder / "manifest.json").stat().st_mode & 0o777
+        write_whole(target, _digest(stamp, content) + content, mode)
     except OSError:
         return model  # a store that is only read is learned from anew by each process
     return model
 
 
-def _stamp(dataset: ClinicalDataset) -> str:
+def _stamp(dataset: ClinicalDataset) -> bytes:
     constants = [*vars(hazards).items(), *vars(places).items()]
     numbers = sorted(f"{name}={value!r}" for name, value in constants if isinstance(value, int | float))
-    return f"{dataset.hash} {' '.join(numbers)}"
+    return f"{dataset.hash} {MODEL_VERSION} {' '.join(numbers)}\n".encode()
 
 
-def _digest(stamp: str, arrays: Mapping[str, Array]) -> Array:
-    digest = hashlib.sha256(stamp.encode())
-    for name, array in sorted(arrays.items()):
-        digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return np.frombuffer(digest.digest(), dtype=np.uint8)
+def _digest(stamp: bytes, content: bytes) -> bytes:
+    digest = hashlib.sha256(stamp)
+    digest.update(content)
+    return digest.digest()
 
 
-def _read(path: Path, stamp: str) -> dict[str, Array] | None:
+def _read(path: Path, stamp: bytes) -> Mapping[str, Array] | None:
     """The arrays of a file; None where there is none, or another than was written for this stamp."""
     try:
-        with np.load(path, allow_pickle=False) as found:
-            arrays = {name: found[name] for name in found.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError):
+        found = path.read_bytes()
+    except OSError:
         return None
-    digest = arrays.pop("digest", None)
-    return arrays if digest is not None and np.array_equal(digest, _digest(stamp, arrays)) else None
+    content = found[_DIGEST_BYTES:]
+    if found[:_DIGEST_BYTES] != _digest(stamp, content):
+        return None
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
 
 
 def _arrays(model: NextVisitModel) -> dict[str, Array]:

@@ -77,11 +77,15 @@ def transitions(dataset: ClinicalDataset) -> Transitions:
 
 
 def step_after(visits: Sequence[Sequence[int]]) -> Steps:
-    """The one step from a patient's visits, oldest first, each its vocabulary columns, to what comes next."""
+    """The one step from a patient's visits, oldest first, each its vocabulary columns, to what comes next.
+
+    Visits without a code do not count as visits, here as in a cohort: the vocabulary decides which have one.
+    """
+    visits = [visit for visit in visits if len(visit)]
     last: dict[int, int] = {}
     seen: dict[int, int] = {}
     for t, visit in enumerate(visits):
-        for code in visit:
+        for code in dict.fromkeys(visit):
             last[code] = t
             seen[code] = seen.get(code, 0) + 1
     ages = np.minimum([len(visits) - t for t in last.values()], _MOST).astype(np.uint8)
