@@ -102,6 +102,7 @@ def revisited(seed, n_patients=60):
 
 
 def test_a_recurrence_interval_covers_the_truth_where_patients_differ():
+    """Less than 95 %: the visits of one patient are taken as independent, see `Terms`."""
     covered = []
     for seed in range(100):
         data, keys = revisited(seed)
