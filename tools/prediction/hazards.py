@@ -17,8 +17,8 @@ were. A pair starts at a twentieth of b's share of visits and grows by what it e
 does: what the two explain alike stays with the base, for stopping after 20 rounds leaves it there. Drawing
 to 0 leaves high chances of new diseases somewhat low.
 
-K, the 0.7, the twentieth and the pseudo-comings of m_b were chosen on validation patients of one data set; the
-other constants of this module, of `steps` and of `places` were set. All are the same for all records.
+K, the 0.7, the twentieth and the pseudo-comings of m_b were chosen on validation patients of one data set;
+the other constants of this module, of `steps` and of `places` were set. All are the same for all records.
 """
 
 from dataclasses import dataclass
