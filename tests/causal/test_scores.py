@@ -116,7 +116,7 @@ def test_a_family_and_its_neighbours_scored_from_one_count_equal_one_by_one(seed
     tolerance = {"abs": 1e-9} if scores.named(method).name in CELL_SCORES else {"rel": 1e-8, "abs": 1e-6}
     some = np.array([3, 1])
     for columns in (some, np.arange(len(KEYS)), some):
-        together = scores.toggled_scores(matrix, wanted, columns, method)
+        together = scores.toggled_scores(matrix, [wanted], [columns], method)[0]
         assert together.tolist() == pytest.approx([alone[c] for c in columns], **tolerance)
 
 

@@ -103,6 +103,8 @@ def test_rows_of_tables_are_computed_once_and_come_in_the_order_asked_for(reques
             computed.extend(cells)
             return np.array([[ord(key), number] for key, number in cells], dtype=float)
 
-        for key, rows in zip(wanted, memory.recall_rows(wanted, numbers, compute), strict=True):
+        for key, rows in zip(
+            wanted, memory.recall_rows(wanted, [numbers] * len(wanted), compute), strict=True
+        ):
             assert rows.tolist() == [[ord(key), number] for number in numbers.tolist()]
     assert len(computed) == len(set(computed))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -73,7 +72,7 @@ class Neighbourhood:
         self._ground = matrix.memory.recall(key, lambda: _ground(graph.nodes, matrix, constraints))
         self.edges = _pairs(graph.edges, matrix)
         self._changes = np.full(self.edges.shape, -np.inf)
-        self._stale = set(self._ground.inside.tolist())
+        self._stale: set[int] = set(self._ground.inside.tolist())
 
     @property
     def graph(self) -> CausalGraph:
@@ -135,23 +134,29 @@ class Neighbourhood:
         return Edit(OPERATIONS[operation], nodes[cause], nodes[effect], float(gains.flat[place]))
 
     def _freshen(self) -> None:
-        for effect in sorted(self._stale):
-            key = self._ground, self.score.key, effect, self.edges[:, effect].tobytes()
-            self._changes[:, effect] = self.matrix.memory.recall(key, partial(self._changed, effect))
+        stale = sorted(self._stale)
+        keys = [(self._ground, self.score.key, effect, self.edges[:, effect].tobytes()) for effect in stale]
+        found = self.matrix.memory.recall_all(
+            keys, lambda places: self._changed([stale[place] for place in places])
+        )
+        self._changes[:, stale] = np.array(found).T
         self._stale.clear()
 
-    def _changed(self, effect: int) -> Float:
+    def _changed(self, effects: Sequence[int]) -> list[Float]:
         """Change of the score by adding each cause of an effect, or by removing it where it is one."""
-        lost_or_gained = self.edges[:, effect].copy()
-        parents = np.flatnonzero(lost_or_gained).tolist()
-        if len(parents) < self.constraints.max_parents:
-            lost_or_gained |= self._ground.allowed[:, effect]
-        columns = np.flatnonzero(lost_or_gained)
-        wanted = Wanted(effect, tuple(parents))
-        found = scores.toggled_scores(self.matrix, wanted, np.append(columns, effect), self.score)
-        changes = np.full(len(lost_or_gained), -np.inf)
-        changes[columns] = found[:-1] - found[-1]
-        return changes
+        wanted, toggled = [], []
+        for effect in effects:
+            lost_or_gained = self.edges[:, effect]
+            parents = tuple(np.flatnonzero(lost_or_gained).tolist())
+            if len(parents) < self.constraints.max_parents:
+                lost_or_gained = lost_or_gained | self._ground.allowed[:, effect]
+            wanted.append(Wanted(effect, parents))
+            toggled.append(np.append(np.flatnonzero(lost_or_gained), effect))
+        found = scores.toggled_scores(self.matrix, wanted, toggled, self.score)
+        changes = np.full((len(effects), len(self.edges)), -np.inf)
+        for row, columns, values in zip(changes, toggled, found, strict=True):
+            row[columns[:-1]] = values[:-1] - values[-1]
+        return list(changes)
 
 
 def _ground(nodes: tuple[str, ...], matrix: DiagnosisMatrix, constraints: Constraints) -> _Ground:

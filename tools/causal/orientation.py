@@ -118,7 +118,9 @@ class _Onsets(NamedTuple):
 def _onsets(matrix: DiagnosisMatrix) -> _Onsets:
     """Shared by pair, as neither count nor gain depends on the other diseases."""
     keys = [("onset", number) for number in matrix.numbers]
-    found = matrix.shared.recall_rows(keys, matrix.number_of, lambda missing: _pairs(matrix, missing.T))
+    found = matrix.shared.recall_rows(
+        keys, [matrix.number_of] * len(keys), lambda missing: _pairs(matrix, np.array(missing).T)
+    )
     first, gain = np.moveaxis(np.stack(found, axis=1), -1, 0)
     gain = gain.copy()
     np.fill_diagonal(gain, 0.0)

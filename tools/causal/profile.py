@@ -73,19 +73,18 @@ def strength_intervals(
         Lower and upper ends, each of shape (n, n_parents). An end is 0 or CEILING where the data do not rule
         that bound out.
     """
-    n_strata, shape = fitted.leak.shape[1], fitted.theta.shape
-    family, parent = (index.ravel() for index in np.indices(shape))
+    n_strata, (n, n_parents) = fitted.leak.shape[1], fitted.theta.shape
+    side, family, parent = (index.ravel() for index in np.indices((2, n, n_parents)))
     ends = _Ends(
         n_strata,
         np.asarray(tables, dtype=np.float64)[family],
         np.hstack([fitted.leak, fitted.theta])[family],
         fitted.log_likelihood[family],
         n_strata + parent,
-        np.zeros(len(family)),
+        np.where(side == 0, 0.0, CEILING),
         kernels,
     )
-    found = (_find(ends), _find(ends._replace(bound=np.full(len(family), CEILING))))
-    lower, upper = (end.reshape(shape) for end in found)
+    lower, upper = _find(ends).reshape(2, n, n_parents)
     return np.minimum(lower, fitted.theta), np.maximum(upper, fitted.theta)
 
 

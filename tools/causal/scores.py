@@ -5,7 +5,7 @@ batches of families are scored in one call.
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple, get_args
@@ -205,14 +205,10 @@ def _scores_of(
 ) -> Float:
     if score.of_tables:
         return _by_cell(score, counted, families, matrix.n_patients)
-    found = np.empty(len(families))
-    alike = defaultdict(list)
-    for place, one in enumerate(families):
-        alike[len(one.parents), one.n_groups].append(place)
-    for places in alike.values():
-        stacked = np.concatenate([families[place].trim(counted.family(place)[None]) for place in places])
-        found[places] = _by_table(score, stacked, families[places[0]], matrix)
-    return found
+    pieces = (
+        _Piece(one, one.trim(counted.family(place)[None]), [place]) for place, one in enumerate(families)
+    )
+    return _scored(pieces, len(families), score, matrix)
 
 
 def local_scores(matrix: DiagnosisMatrix, wanted: Sequence[Wanted], method: Method) -> Float:
@@ -232,59 +228,80 @@ def local_scores(matrix: DiagnosisMatrix, wanted: Sequence[Wanted], method: Meth
     return np.array(matrix.shared.recall_all([(score.key, key) for key in keys], compute))
 
 
-def toggled_scores(matrix: DiagnosisMatrix, wanted: Wanted, columns: Int64, method: Method) -> Float:
-    """Scores of a family's neighbours: with a disease as one more direct cause, or without it if it is one.
+def toggled_scores(
+    matrix: DiagnosisMatrix, wanted: Sequence[Wanted], columns: Sequence[Int64], method: Method
+) -> list[Float]:
+    """Scores of the neighbours of some families: with one more direct cause, or without one that it has.
 
-    Kept where matrices of the same records share them. What is missing is scored from one count.
+    Kept where matrices of the same records share them. What is missing of a family is scored from one count.
 
     Args:
         matrix: the data.
-        wanted: the family.
-        columns: the diseases, each once, shape (n,); at the effect's own place stands the family as it is.
+        wanted: the families, each once.
+        columns: for each family the diseases to add or to take away, each once, shape (n,); at the effect's
+            own place stands the family as it is.
         method: the score.
 
     Returns:
-        Nats, shape (n,). Do not write into it.
+        For each family nats, shape (n,). Do not write into them.
     """
     score = named(method)
-    key = "toggled", score.key, _shared_key(matrix, wanted, score.stratified)
+    keys = [("toggled", score.key, _shared_key(matrix, one, score.stratified)) for one in wanted]
 
-    def compute(missing: Bool) -> Float:
-        return _toggled(matrix, wanted, columns[missing[0]].tolist(), score)
+    def compute(missing: list[Bool]) -> Float:
+        asked = [some[lacking].tolist() for some, lacking in zip(columns, missing, strict=True)]
+        return _toggled(matrix, [(one, some) for one, some in zip(wanted, asked, strict=True) if some], score)
 
-    return matrix.shared.recall_rows([key], matrix.number_of[columns], compute)[0]
+    return matrix.shared.recall_rows(keys, [matrix.number_of[some] for some in columns], compute)
 
 
-def _toggled(matrix: DiagnosisMatrix, wanted: Wanted, columns: list[int], score: Score) -> Float:
+def _toggled(matrix: DiagnosisMatrix, asked: Sequence[tuple[Wanted, list[int]]], score: Score) -> Float:
+    """Scores of the neighbours asked for, family by family."""
+    pieces, n_scores = [], 0
+    for wanted, columns in asked:
+        place_of = {column: n_scores + place for place, column in enumerate(columns)}
+        pieces += _neighbours(matrix, wanted, place_of, score)
+        n_scores += len(columns)
+    return _scored(pieces, n_scores, score, matrix)
+
+
+def _neighbours(
+    matrix: DiagnosisMatrix, wanted: Wanted, place_of: Mapping[int, int], score: Score
+) -> list["_Piece"]:
+    """The tables of a family's neighbours, by the disease that is added or taken away."""
     (effect, parents), own = wanted, family(matrix, wanted, score)
-    lost = [place for place, parent in enumerate(parents) if parent in columns]
-    gained = tuple([column for column in columns if column != effect and column not in parents])
+    lost = [parent for parent in parents if parent in place_of]
+    gained = tuple([column for column in place_of if column != effect and column not in parents])
     counted = tables.neighbours(matrix.packed, own, gained)
-    if score.of_tables:
-        every = np.concatenate(_neighbours_by_cell(score, counted, matrix.n_patients)).tolist()
-        found = dict(zip((effect, *parents, *gained), every, strict=True))
-    else:
-        smaller, larger = own._replace(parents=parents[1:]), own._replace(parents=(*parents, -1))
-        found = dict(zip(gained, _by_table(score, counted.more, larger, matrix).tolist(), strict=True))
-        fewer = _by_table(score, counted.fewer[lost], smaller, matrix).tolist()
-        found |= dict(zip((parents[place] for place in lost), fewer, strict=True))
-        if effect in columns:
-            found[effect] = _by_table(score, counted.own[None], own, matrix).item()
-    return np.array([found[column] for column in columns])
-
-
-def _neighbours_by_cell(score: Score, counted: tables.Neighbours, n_patients: int) -> list[Float]:
-    """All cells at once."""
-    rule, (own, fewer, more), n = CELL_SCORES[score.name], counted, len(counted.own)
-    cells = np.concatenate([own, fewer.reshape(-1, 2), more.reshape(-1, 2)])
-    ends = n, n + fewer.size // 2
-    per_cell = np.repeat((n, n // 2, 2 * n), (n, fewer.size // 2, more.size // 2)) if score.by_cells else n
-    values, charge = rule.value(cells, per_cell, score.ess), rule.charge(n_patients) * n
-    return [
-        np.array([float(values[: ends[0]].sum()) - charge]),
-        values[ends[0] : ends[1]].reshape(fewer.shape[:2]).sum(axis=1) - charge / 2,
-        values[ends[1] :].reshape(more.shape[:2]).sum(axis=1) - charge * 2,
+    smaller, larger = own._replace(parents=parents[1:]), own._replace(parents=(*parents, -1))
+    fewer = counted.fewer[[parents.index(parent) for parent in lost]]
+    pieces = [
+        _Piece(larger, counted.more, [place_of[column] for column in gained]),
+        _Piece(smaller, fewer, [place_of[parent] for parent in lost]),
+        _Piece(own, counted.own[None], [place_of[effect]] if effect in place_of else []),
     ]
+    return [piece for piece in pieces if piece.places]
+
+
+class _Piece(NamedTuple):
+    """Tables of families of one shape, (n, n_cells, 2), and the places of their scores."""
+
+    shape: Family
+    counts: Int64
+    places: list[int]
+
+
+def _scored(pieces: Iterable[_Piece], n_scores: int, score: Score, matrix: DiagnosisMatrix) -> Float:
+    """Scores of tables at their places; those of one shape are scored together."""
+    alike = defaultdict(list)
+    for piece in pieces:
+        alike[len(piece.shape.parents), piece.shape.n_groups].append(piece)
+    found = np.empty(n_scores)
+    for some in alike.values():
+        places = [place for piece in some for place in piece.places]
+        stacked = np.concatenate([piece.counts for piece in some])
+        found[places] = _by_table(score, stacked, some[0].shape, matrix)
+    return found
 
 
 def _by_cell(score: Score, counted: FamilyCounts, families: Sequence[Family], n_patients: int) -> Float:
@@ -297,8 +314,6 @@ def _by_cell(score: Score, counted: FamilyCounts, families: Sequence[Family], n_
 
 def _by_table(score: Score, counts: Int64, shape: Family, matrix: DiagnosisMatrix) -> Float:
     """Scores of tables of one shape, (n, n_cells, 2); folds, where there are any, are the slowest groups."""
-    if not len(counts):
-        return np.empty(0)
     n_cells = shape.n_groups << len(shape.parents)
     if score.of_tables:
         rule = CELL_SCORES[score.name]

@@ -74,7 +74,7 @@ class Memory:
         return [cast(T, found[place]) if place in found else new[key] for place, key in enumerate(keys)]
 
     def recall_rows(
-        self, keys: Sequence[Hashable], numbers: Int64, compute: Callable[[Bool], Float]
+        self, keys: Sequence[Hashable], numbers: Sequence[Int64], compute: Callable[[list[Bool]], Float]
     ) -> list[Float]:
         """Some rows of the table kept under each key, those that are missing computed together.
 
@@ -82,9 +82,9 @@ class Memory:
 
         Args:
             keys: of the tables, each once.
-            numbers: of the rows, each once, shape (n_rows,).
-            compute: from which are missing, shape (n_keys, n_rows), to these rows in that order, shape
-                (n_missing, ...).
+            numbers: of the rows of each table, each once, shape (n_rows,).
+            compute: from which rows of each table are missing, shape (n_rows,), to these rows, table by
+                table in the order asked for, shape (n_missing, ...).
 
         Returns:
             For each key its rows in the order asked for, shape (n_rows, ...).
@@ -94,20 +94,22 @@ class Memory:
             for key in keys:
                 if key in self._answers:
                     self._answers.move_to_end(key)
-        places = [table.places(numbers) for table in tables]
-        missing = np.array(places) < 0
-        if not missing.any():
-            return [table.values[place] for table, place in zip(tables, places, strict=True)]
-        every, found, end = compute(missing), [], 0
-        for key, table, place, lacking in zip(keys, tables, places, missing, strict=True):
-            new = every[end : (end := end + int(np.count_nonzero(lacking)))]
-            if len(new) == len(numbers):
-                rows, grown = new, table.joined(numbers, new)
+        places = [table.places(asked) for table, asked in zip(tables, numbers, strict=True)]
+        missing = [place < 0 for place in places]
+        n_missing = [int(np.count_nonzero(lacking)) for lacking in missing]
+        every, found, end = compute(missing) if any(n_missing) else np.zeros(0), [], 0
+        for key, table, asked, place, lacking, n in zip(
+            keys, tables, numbers, places, missing, n_missing, strict=True
+        ):
+            new = every[end : (end := end + n)]
+            if n == len(asked):
+                rows = new
             else:
                 rows = table.values[place]
-                rows[lacking] = new
-                grown = table.joined(numbers[lacking], new) if len(new) else table
-            self.keep(key, grown)
+                if n:
+                    rows[lacking] = new
+            if n:
+                self.keep(key, table.joined(asked[lacking], new))
             found.append(rows)
         return found
 
