@@ -57,7 +57,7 @@ class Settings(BaseModel):
         description="least transition probability of a candidate (eq. 4)",
         json_schema_extra=shown_at("select"),
     )
-    max_candidates: int = Field(default=40, ge=1, le=100, json_schema_extra=shown_at("select"))
+    max_candidates: int = Field(default=30, ge=1, le=100, json_schema_extra=shown_at("select"))
     max_history: int = Field(
         default=40,
         ge=1,

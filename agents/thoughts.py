@@ -25,6 +25,7 @@ from tools.safety.errors import InputError
 _QUERY_HISTORY = 5
 _QUERY_CANDIDATES = 7
 _TABU = 10
+_STEPS = 200
 _AnyCase = Annotated[
     QueryCase | PassageCase | ProposalCase | AmendmentCase | DecisionCase, Field(discriminator="task")
 ]
@@ -83,7 +84,7 @@ def propose_graph(
     The draft: for each disease its strongest association, and every finding of a raised chance that the
     records bear out. Edges enter in the order of their gain, unless they would close a circle.
     """
-    return _searched(_drafted(case), 0, offered, results)
+    return _searched(_drafted(case), {}, offered, results)
 
 
 def _drafted(case: ProposalCase) -> list[tuple[str, str]]:
@@ -109,19 +110,26 @@ def _acyclic(edges: Iterable[tuple[str, str]], max_edges: int, max_parents: int)
 def amend_graph(
     case: AmendmentCase, offered: frozenset[str], results: list[dict[str, Any]]
 ) -> Hypothesis | ToolRequest:
-    """Climbs on from the best graph, past a summit; without tools, makes the best edit of each disease."""
+    """Climbs on from the best graph, past a summit; without tools, makes the best edit of each disease.
+
+    One climb: limited in its steps, `search_graph` does not climb a second time from the summit of BIC, which
+    the proposal was already compared with.
+    """
     start = case.memory.best.edges if "search_graph" in offered and not results else _edited(case)
-    return _searched(start, _TABU, offered, results)
+    return _searched(start, {"tabu": _TABU, "max_steps": _STEPS}, offered, results)
 
 
 def _searched(
-    start: Sequence[tuple[str, str]], tabu: int, offered: frozenset[str], results: list[dict[str, Any]]
+    start: Sequence[tuple[str, str]],
+    how: dict[str, int],
+    offered: frozenset[str],
+    results: list[dict[str, Any]],
 ) -> Hypothesis | ToolRequest:
     """What `search_graph` reaches from a start; the start where it is not offered or refused."""
     if results and "edges" in results[-1]:
         return _hypothesis([(edge[0], edge[1]) for edge in results[-1]["edges"]])
     if "search_graph" in offered and not results:
-        return ToolRequest("search_graph", {"start_edges": [list(edge) for edge in start], "tabu": tabu})
+        return ToolRequest("search_graph", {"start_edges": [list(edge) for edge in start], **how})
     return _hypothesis(start)
 
 

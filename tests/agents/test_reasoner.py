@@ -111,7 +111,10 @@ def test_it_calls_the_search_once_and_answers_with_what_it_found():
     bound = MODEL.bind_tools([search_graph, score_edits, answers.Hypothesis])
     asked = messages(amendment_case(EDGE))
     call = bound.invoke(asked).tool_calls[0]
-    assert (call["name"], call["args"]) == ("search_graph", {"start_edges": [list(EDGE)], "tabu": 10})
+    assert (call["name"], call["args"]) == (
+        "search_graph",
+        {"start_edges": [list(EDGE)], "tabu": 10, "max_steps": 200},
+    )
     found = ToolMessage(json.dumps({"edges": [["25000", "5859"]]}), tool_call_id=call["id"])
     answer = bound.invoke([*asked, AIMessage("", tool_calls=[call]), found]).tool_calls[0]
     assert answer["name"] == "Hypothesis"

@@ -140,7 +140,9 @@ def test_with_the_search_at_hand_it_climbs_once_from_the_best_graph():
     }
     case = amendment_case(memory=memory)
     wanted = thoughts.amend_graph(case, frozenset({"search_graph"}), [])
-    assert wanted == thoughts.ToolRequest("search_graph", {"start_edges": [list(EDGE)], "tabu": 10})
+    assert wanted == thoughts.ToolRequest(
+        "search_graph", {"start_edges": [list(EDGE)], "tabu": 10, "max_steps": 200}
+    )
     found = {"edges": [["25000", "5859"]]}
     answer = thoughts.amend_graph(case, frozenset({"search_graph"}), [found])
     assert [(edge.cause, edge.effect) for edge in answer.edges] == [("25000", "5859")]
@@ -153,7 +155,7 @@ def test_with_the_search_at_hand_it_proposes_what_a_climb_from_its_draft_reaches
     draft = [[edge.cause, edge.effect] for edge in thoughts.propose_graph(case, frozenset(), []).edges]
     assert draft == [list(EDGE)]
     wanted = thoughts.propose_graph(case, frozenset({"search_graph"}), [])
-    assert wanted == thoughts.ToolRequest("search_graph", {"start_edges": draft, "tabu": 0})
+    assert wanted == thoughts.ToolRequest("search_graph", {"start_edges": draft})
     for result, reached in (
         ({"edges": [["25000", "5859"]]}, [("25000", "5859")]),
         ({"refused": "no"}, [EDGE]),
