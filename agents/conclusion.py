@@ -69,6 +69,7 @@ class ConclusionSlice(TypedDict, total=False):
     findings: list[dict[str, Any]]
     trials: list[dict[str, Any]]
     risks: list[dict[str, Any]]
+    expected_codes: float
     graph: dict[str, Any]
     decision: dict[str, Any]
     focus: str
@@ -87,6 +88,7 @@ def conclude(state: ConclusionSlice, stopped: StopReason | None) -> dict[str, An
         diseases={key: Disease(**_named(d)) for key, d in sorted((state.get("diseases") or {}).items())},
         comment=state["focus"],
         predictions=() if refusal else _predictions(state),
+        expected_codes=None if refusal else state.get("expected_codes"),
         graph=_graph(state),
         scores=tuple(_score(trial) for trial in trials),
         stopped=stopped,

@@ -34,20 +34,20 @@ def decide(state: DecisionSlice) -> dict[str, Any]:
     diseases = case_diseases(state["diseases"])
     edges = (state.get("graph") or {}).get("edges", [])
     passages = state.get("passages") or []
-    risks = next_visit_risks.invoke(
+    expected = next_visit_risks.invoke(
         {
             "nodes": [d.code for d in diseases],
             "visits": state["visits"],
             "edges": [[edge["cause"], edge["effect"]] for edge in edges],
             "store": settings.store,
         }
-    )["risks"]
+    )
     named = {disease.code for disease in diseases}
     case = DecisionCase(
         history=tuple(tuple(code for code in visit if code in named) for visit in state["visits"]),
         diseases=diseases,
         edges=tuple(CaseEdge.read(edge) for edge in edges),
-        risks=tuple(CaseRisk.model_validate(risk) for risk in risks),
+        risks=tuple(CaseRisk.model_validate(risk) for risk in expected["risks"]),
         findings=case_findings(state.get("findings") or [], passages),
         comment=state["focus"],
         top_k=settings.top_k,
@@ -61,7 +61,7 @@ def decide(state: DecisionSlice) -> dict[str, Any]:
         admit=lambda decision: _admit(decision, case, sources),
         calls_used=state.get("calls", 0),
     )
-    return {"decision": reply.value, "risks": risks, "calls": reply.calls}
+    return {"decision": reply.value, "calls": reply.calls, **expected}
 
 
 def _admit(decision: Decision, case: DecisionCase, sources: Mapping[str, str]) -> dict[str, Any]:

@@ -127,7 +127,9 @@ def _history(result: DiagnosisResult) -> Table:
 
 
 def _predictions(result: DiagnosisResult) -> Table:
-    table = _table("Next visit", "#", "chance", "diagnosis, and why", right=frozenset({"#", "chance"}))
+    expected = result.expected_codes
+    title = "Next visit" if expected is None else f"Next visit, {expected:.1f} diagnoses expected in all"
+    table = _table(title, "#", "chance", "diagnosis, and why", right=frozenset({"#", "chance"}))
     table.caption, table.caption_justify = f"{plain(result.explanation)}\n", "left"
     for prediction in result.predictions:
         kind = "had before" if prediction.repeat else "new"

@@ -47,6 +47,7 @@ class DiagnosisState(DiagnosisInput, DiagnosisOutput, CycleState, total=False):
         readings: what each passage was read as.
         findings: admitted findings of all readings, in the order of the passages.
         risks: the records' probability for each disease.
+        expected_codes: how many codes the next visit is expected to carry, in and outside the case.
         graph: the graph the cycle returned, fitted.
         decision: predictions and explanation.
         refusal: why there is no prediction.
@@ -66,6 +67,7 @@ class DiagnosisState(DiagnosisInput, DiagnosisOutput, CycleState, total=False):
     readings: Annotated[list[dict[str, Any]], add]
     findings: list[dict[str, Any]]
     risks: list[dict[str, Any]]
+    expected_codes: float
     graph: dict[str, Any]
     decision: dict[str, Any]
     refusal: dict[str, str]
@@ -74,7 +76,7 @@ class DiagnosisState(DiagnosisInput, DiagnosisOutput, CycleState, total=False):
 
 _OF_ONE_RUN = (
     *("hypothesis", "visits", "diseases", "candidates", "query", "knowledge", "passages", "findings"),
-    *("risks", "graph", "decision", "refusal", "result"),
+    *("risks", "expected_codes", "graph", "decision", "refusal", "result"),
 )
 
 

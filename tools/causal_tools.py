@@ -150,9 +150,13 @@ def next_visit_risks(
     visits: Visits,
     store: Store = "",
 ) -> dict[str, Any]:
-    """The records' probability that the next visit carries each disease, in parts that add up, as listed."""
+    """The records' probability that the next visit carries each disease, in parts that add up, as listed.
+
+    `expected_codes` is how many codes that visit is expected to carry, those outside the graph included.
+    """
     model = resources.open_next_visit_model(store)
     return {
+        "expected_codes": model.expected_codes(visits),
         "risks": [
             {
                 "code": found.key,
@@ -172,7 +176,7 @@ def next_visit_risks(
                 ],
             }
             for found in model.forecasts(_graph(nodes, edges), visits)
-        ]
+        ],
     }
 
 

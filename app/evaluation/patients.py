@@ -86,12 +86,12 @@ def _answered(result: dict[str, Any], *, has_own_list: bool) -> dict[str, Any]:
     """What is kept of a result.
 
     A language model makes a list of the length it likes. The statistical mind ranks every disease of the
-    case; its list is as many as its probabilities add up to, one at least.
+    case; its list is as many as codes are expected at the next visit, one at least.
     """
     refusal = (result["refusal"] or {}).get("kind", "")
     predictions = [] if refusal else result["predictions"]
     probabilities = [prediction["probability"] for prediction in predictions]
-    expected = max(round(sum(probabilities)), min(len(predictions), 1))
+    expected = min(max(round(result["expected_codes"] or 0), 1), len(predictions))
     return {
         "codes": [prediction["code"] for prediction in predictions],
         "probabilities": probabilities,

@@ -19,12 +19,14 @@ from app.cli import app
 from tests.agents.service import MODEL, served
 from tests.fakes.mind import Mind
 from tests.fakes.replies import Usage, status, text
+from tools.dataset.clinical import ClinicalDataset
 from tools.evaluation.ledger import Ledger
 from tools.evaluation.neural import PYTHON_VARIABLE, PeerRun
 from tools.evaluation.splits import split
 from tools.knowledge.lock import writing
+from tools.prediction.forecast import NextVisitModel
 from tools.records.read import read_cohort
-from tools.records.rollup import columns_within
+from tools.records.rollup import columns_within, training_cohort
 from tools.resources import DEMO_RECORDS
 
 EVALUATE = ("evaluate", "--records", DEMO_RECORDS)
@@ -92,10 +94,17 @@ def command_of(pid):
         return b""
 
 
-def test_the_statistical_list_is_as_long_as_its_probabilities_add_up_to(finished):
-    for outcome in answered(finished).values():
-        expected = max(round(sum(outcome["probabilities"])), 1)
-        assert outcome["length"] == expected < len(outcome["codes"])
+def test_the_statistical_list_is_as_long_as_codes_are_expected(finished):
+    """By the model of the run's training patients, over the whole vocabulary."""
+    cohort = read_cohort(DEMO_RECORDS)
+    people = list(cohort)
+    training = training_cohort(cohort, split(cohort, "80-20", 0).train)
+    model = NextVisitModel.fit(ClinicalDataset.build(training))
+    for row, outcome in answered(finished).items():
+        visits = [list(visit.codes) for visit in people[row].visits]
+        expected = model.expected_codes(visits[:-1])
+        assert outcome["length"] == max(round(expected), 1) < len(outcome["codes"])
+        assert sum(outcome["probabilities"]) < expected
 
 
 def test_the_table_has_a_row_a_method_and_what_the_default_gains(iikea, finished):

@@ -42,6 +42,14 @@ def test_a_probability_is_the_sum_of_its_parts(patients, visits):
         assert sources.get("association", set()) <= had - parents - {forecast.key}
 
 
+@settings(max_examples=40, deadline=None)
+@given(histories, had_something)
+def test_the_codes_expected_are_the_sum_of_the_chances_of_the_whole_vocabulary(patients, visits):
+    model = NextVisitModel.fit(dataset([*patients, [{"4019"}, {"4280"}]]))
+    every = model.forecasts(CausalGraph(model.vocabulary.keys), visits)
+    assert model.expected_codes(visits) == pytest.approx(sum(f.probability for f in every))
+
+
 @pytest.fixture(scope="module")
 def world():
     sim = simulate(2_500, seed=8)

@@ -160,6 +160,7 @@ def example(**changes: object) -> DiagnosisResult:
         },
         comment="Mostly concerned about the kidneys.",
         predictions=predictions(),
+        expected_codes=4.2,
         graph=Graph(
             nodes=tuple(
                 GraphNode(

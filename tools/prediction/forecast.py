@@ -12,7 +12,7 @@ from tools.dataset.clinical import ClinicalDataset
 from tools.prediction import hazards, places
 from tools.prediction.hazards import Hazards
 from tools.prediction.places import Places
-from tools.prediction.steps import step_after, transitions
+from tools.prediction.steps import Steps, step_after, transitions
 from tools.prediction.terms import Interval, Terms, joined, terms_of
 from tools.records.cohort import Vocabulary
 from tools.safety.errors import InputError
@@ -107,11 +107,8 @@ class NextVisitModel:
         Raises:
             InputError: a node or a code of a visit outside the vocabulary, or no code at all.
         """
-        column = self.vocabulary.column
-        step = step_after([[column(key) for key in visit] for visit in visits])
-        if not len(step.codes):
-            raise InputError("visits", "hold no code; give at least one visit with one, oldest first")
-        nodes = np.array([column(node) for node in graph.nodes], dtype=np.int64)
+        step = self._step(visits)
+        nodes = np.array([self.vocabulary.column(node) for node in graph.nodes], dtype=np.int64)
         terms = terms_of(self.hazards, step, nodes)
         had = [self.vocabulary.keys[code] for code in step.codes]
         chances = _risk(np.column_stack(terms.total))
@@ -120,6 +117,24 @@ class NextVisitModel:
             for place, (node, (p, low, high)) in enumerate(zip(graph.nodes, chances.tolist(), strict=True))
         ]
         return tuple(found[place] for place in self.places.order(nodes, _risk(terms.total.value)))
+
+    def expected_codes(self, visits: Sequence[Sequence[str]]) -> float:
+        """How many codes of the whole vocabulary the next visit is expected to carry.
+
+        Args:
+            visits: as `forecasts` takes them.
+
+        Raises:
+            InputError: as `forecasts`.
+        """
+        return float(_risk(self.hazards.totals(self._step(visits))).sum())
+
+    def _step(self, visits: Sequence[Sequence[str]]) -> Steps:
+        column = self.vocabulary.column
+        step = step_after([[column(key) for key in visit] for visit in visits])
+        if not len(step.codes):
+            raise InputError("visits", "hold no code; give at least one visit with one, oldest first")
+        return step
 
 
 def _parts(graph: CausalGraph, node: str, had: list[str], terms: Terms, place: int) -> list[Part]:

@@ -323,6 +323,8 @@ class DiagnosisResult(_Frozen):
         history: visits oldest first, each the vocabulary keys of its codes.
         diseases: every disease named anywhere in the result, by key.
         predictions: ranked.
+        expected_codes: how many codes the records expect at the next visit, those outside the graph included;
+            None without predictions.
         data: where the numbers come from.
         stopped: why the hypothesis-fit-amend loop ended; None when it did not run.
         notices: what was changed, capped, refused or left out on the way.
@@ -335,6 +337,7 @@ class DiagnosisResult(_Frozen):
     diseases: dict[str, Disease]
     comment: str = ""
     predictions: tuple[Prediction, ...] = ()
+    expected_codes: float | None = Field(default=None, ge=0)
     graph: Graph = Graph()
     scores: tuple[IterationScore, ...] = ()
     stopped: StopReason | None = None
