@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from app import console
 from tests.fakes.wiki_server import Article, WikiServer
 from tests.knowledge import makers
 from tests.knowledge.samples import DEMO, ROOT, markdown, said, write
@@ -65,12 +66,13 @@ def test_documents_and_notes_come_in_and_are_found(iikea, tmp_path):
     assert all(one["retrieved"] for one in listed["documents"])
 
 
-def test_what_cannot_be_read_is_named_and_the_rest_is_added(iikea, tmp_path):
+def test_what_cannot_be_read_is_named_and_the_rest_is_added(iikea, tmp_path, monkeypatch):
+    monkeypatch.setattr(console.out, "width", 500)
     given = write(tmp_path / "given", good=said("Gout."))
     (given / "bad.pdf").write_bytes(b"no pdf at all")
     ended = iikea("knowledge", "add", given, "--library", tmp_path / "a")
     assert ended.code == 2
-    assert re.search(r"refused.*bad\.pdf.*not a PDF", ended.out.replace("\n", " "))
+    assert re.search(r"refused.*bad\.pdf.*not a PDF", ended.out)
     assert [entry.id for entry in read_states(tmp_path / "a")] == ["good"]
 
 
