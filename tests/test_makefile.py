@@ -98,7 +98,8 @@ def test_a_failed_install_is_tried_again(machine):
 def test_the_tests_install_their_extras_and_run_every_check(machine):
     done = machine.make("--dry-run", "test")
     assert '-e ".[bench,cluster,dev,docx,embeddings,server]"' in done.stdout
-    for check in ("ruff check .", "ruff format --check .", "mypy", "python -m pytest"):
+    on_all_cores = "python -m pytest --numprocesses=logical --dist=loadfile"
+    for check in ("ruff check .", "ruff format --check .", "mypy", on_all_cores):
         assert f".venv/bin/{check}\n" in done.stdout
 
 
