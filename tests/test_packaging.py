@@ -59,6 +59,9 @@ def test_the_base_needs_no_torch():
     assert "torch" in installed_closure([*BASE, *EXTRAS["embeddings"]])
 
 
+STANDARD = sys.stdlib_module_names | {"compression"}  # which is of Python 3.14
+
+
 def imported(path: Path) -> Iterator[str]:
     """Top-level names of the third-party modules that a file imports."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -66,7 +69,7 @@ def imported(path: Path) -> Iterator[str]:
         if isinstance(node, ast.ImportFrom) and not node.level:
             names = [node.module or ""]
         for name in {name.partition(".")[0] for name in names}:
-            if name not in sys.stdlib_module_names and name not in {*PACKAGES, "tests", "benchmarks"}:
+            if name not in STANDARD | {*PACKAGES, "tests", "benchmarks"}:
                 yield name
 
 

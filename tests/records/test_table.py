@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 
 from tools.records.check import check
 from tools.records.faults import Faults, RecordFaults
-from tools.records.read import read_cohort
+from tools.records.opening import zstd
+from tools.records.read import read_cohort, sniff
 from tools.records.table import Table
 from tools.records.times import seconds
 from tools.safety.errors import InputError
 
 HEADER = "patient,time,code\n"
+packed = pytest.mark.parametrize(("compress", "ending"), [(gzip.compress, ".gz"), (zstd.compress, ".zst")])
 GOOD = HEADER + "p1,1,4019\np2,1,25000\n"
 
 
@@ -64,10 +66,11 @@ def test_r1_a_fault_is_placed_by_row_and_column(tmp_path, content, place):
     assert faults_of(tmp_path, content) == [place or (3, "time")]
 
 
-def test_r1_a_cut_off_gzip_file_is_refused(tmp_path):
+@packed
+def test_r1_a_cut_off_compressed_file_is_refused(tmp_path, compress, ending):
     rows = "".join(f"p{i},{i},{random.Random(i).randint(100, 999)}\n" for i in range(20_000))
-    whole = gzip.compress((HEADER + rows).encode())
-    [(row, column)] = faults_of(tmp_path, whole[: len(whole) // 2], "records.csv.gz")
+    whole = compress((HEADER + rows).encode())
+    [(row, column)] = faults_of(tmp_path, whole[: len(whole) // 2], f"records.csv{ending}")
     assert column == "(row)"
     assert 2 < row < 20_000
 
@@ -77,14 +80,24 @@ def test_r1_a_damaged_gzip_file_is_refused(tmp_path):
     assert faults_of(tmp_path, whole[:-8] + bytes(8), "records.csv.gz") == [(4, "(row)")]
 
 
-def test_r1_a_plain_file_with_the_name_of_a_gzip_file_is_said_to_be_none(tmp_path):
-    with pytest.raises(RecordFaults, match="not a gzip file"):
-        read_text(tmp_path, GOOD, "records.csv.gz")
+@packed
+def test_compressed_records_are_read_as_plain_ones(tmp_path, compress, ending):
+    found = read_text(tmp_path, compress(GOOD.encode()), f"records.csv{ending}")
+    assert found.patient_ids == read_text(tmp_path, GOOD).patient_ids == ("p1", "p2")
+    assert sniff(tmp_path / f"records.csv{ending}") == "csv"
 
 
-def test_r1_a_line_without_end_does_not_fill_memory(tmp_path):
-    bomb = gzip.compress(HEADER.encode() + b"x" * 50_000_000)
-    assert faults_of(tmp_path, bomb, "records.csv.gz") == [(2, "(row)")]
+@packed
+def test_r1_a_plain_file_with_the_name_of_a_compressed_one_is_said_to_be_none(tmp_path, compress, ending):
+    name = {".gz": "gzip", ".zst": "zstd"}[ending]
+    with pytest.raises(RecordFaults, match=f"not a {name} file"):
+        read_text(tmp_path, GOOD, f"records.csv{ending}")
+
+
+@packed
+def test_r1_a_line_without_end_does_not_fill_memory(tmp_path, compress, ending):
+    bomb = compress(HEADER.encode() + b"x" * 50_000_000)
+    assert faults_of(tmp_path, bomb, f"records.csv{ending}") == [(2, "(row)")]
 
 
 def test_r1_ten_thousand_bad_rows_give_fifty_places_and_no_value(tmp_path):

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+from tools.records.opening import ENDINGS
 from tools.safety.errors import InputError
 
-_ENDINGS = (".csv", ".csv.gz")
+_ENDINGS = tuple(f".csv{ending}" for ending in ENDINGS)
 
 
 def find_table(folder: Path, stem: str) -> Path | None:
-    """The file `stem`.csv or `stem`.csv.gz of a folder, in any case; None when there is none.
+    """The file `stem`.csv of a folder, plain or compressed, in any case; None when there is none.
 
     Raises:
         InputError: several files fit, or the folder cannot be read.
@@ -22,10 +23,10 @@ def find_table(folder: Path, stem: str) -> Path | None:
         rule = f"the folder cannot be read ({error.strerror}); check its rights"
         raise InputError("records", rule) from None
     if len(found) > 1:
-        raise InputError(stem, "stands in the folder several times (.csv, .csv.gz or other case); keep one")
+        raise InputError(stem, "stands in the folder several times (compressed, or in other case); keep one")
     return found[0] if found else None
 
 
 def is_table(path: Path) -> bool:
-    """Whether a path is a .csv or .csv.gz file."""
+    """Whether a path is a .csv file, plain or compressed."""
     return path.is_file() and path.name.lower().endswith(_ENDINGS)

@@ -1,20 +1,18 @@
 """Delimited files as a stream of checked chunks; what breaks a rule is collected by row and column."""
 
 import csv
-import gzip
-import zlib
 from collections.abc import Iterator, Mapping, Set
-from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING, TextIO
 
 import numpy.typing as npt
 import pandas as pd
 
 from tools.records.faults import Faults, counted
+from tools.records.opening import UNREADABLE, damage, open_text
 from tools.safety.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,14 +21,10 @@ if TYPE_CHECKING:
 _LONGEST_LINE = 1_000_000
 _ROWS_A_CHUNK = 50_000
 _WHOLE_ROW = "(row)"
-_UNREADABLE = (EOFError, zlib.error, gzip.BadGzipFile)
-_GZIP_BEGINS = b"\x1f\x8b"
-_DAMAGED = "the compressed file is cut off or damaged here; get it again"
-_NO_GZIP = "not a gzip file; compress it, or take .gz off its name"
 
 
 class Table:
-    """One .csv or .csv.gz file with a header line, UTF-8, read in chunks.
+    """One .csv file, plain, .gz or .zst, with a header line, UTF-8, read in chunks.
 
     Args:
         path: the file.
@@ -49,7 +43,7 @@ class Table:
         Raises:
             InputError: the file cannot be opened, holds no line, or no header can be made of the first.
         """
-        with self._open() as stream:
+        with open_text(self.path, self._name) as stream:
             return self._header(csv.reader(self._lines(stream), strict=True))
 
     def chunks(self, columns: Mapping[str, tuple[str, ...]], required: Set[str]) -> Iterator[pd.DataFrame]:
@@ -65,7 +59,7 @@ class Table:
         Raises:
             InputError: the file cannot be opened, holds no line, or no header can be made of the first.
         """
-        with self._open() as stream:
+        with open_text(self.path, self._name) as stream:
             reader = csv.reader(self._lines(stream), strict=True)
             header = self._header(reader)
             places = self._places(header, columns, required)
@@ -84,21 +78,6 @@ class Table:
         """Note the rows of a chunk whose cell is empty."""
         empty = (frame[column] == "").to_numpy()
         self.note(frame.index[empty], column, "empty; every row needs a value here")
-
-    @contextmanager
-    def _open(self) -> Iterator[TextIO]:
-        opened = gzip.open if self.path.name.lower().endswith(".gz") else open
-        try:
-            stream = opened(self.path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="")
-        except OSError as error:
-            rule = f"the file cannot be opened ({error.strerror}); check its path and rights"
-            raise InputError(self._name, rule) from None
-        with stream:
-            yield cast(TextIO, stream)
-
-    def _begins_as_gzip(self) -> bool:
-        with self.path.open("rb") as stream:
-            return _GZIP_BEGINS.startswith(stream.read(len(_GZIP_BEGINS)))
 
     @property
     def _name(self) -> str:
@@ -122,8 +101,8 @@ class Table:
                 line = next(lines)
             except StopIteration:
                 return
-            except _UNREADABLE:
-                self._whole_row(row + 1, _DAMAGED if self._begins_as_gzip() else _NO_GZIP)
+            except UNREADABLE:
+                self._whole_row(row + 1, damage(self.path))
                 return
             row += 1
             if len(line) == _LONGEST_LINE:
