@@ -9,7 +9,7 @@ from app import commands, fitting
 from app.console import errors_as_exit_codes
 from app.evaluating import evaluate
 from app.knowledge import knowledge
-from app.options import Format, Json, Libraries, System
+from app.options import Codes, Format, Json, Libraries, System
 
 app = typer.Typer(
     name="iikea",
@@ -86,6 +86,7 @@ def fit(
     store: Annotated[Path, typer.Option("--store", help="Folder to write the data set to.")],
     format: Format = None,  # noqa: A002
     system: System = None,
+    vocabulary: Codes = "full",
     workers: Annotated[
         int,
         typer.Option("--workers", min=1, help="Processes that count parquet shards; more than 1 need Dask."),
@@ -96,9 +97,12 @@ def fit(
 
     Shards of a folder of parquet files are read one by one, in memory that does not grow with their number;
     all visits of a patient must be in one of them. A run that was interrupted goes on where it stopped.
+
+    Where codes are mapped to another vocabulary, a table says how many had one target, several or none;
+    predictions from the store are in that vocabulary, histories too.
     """
     with errors_as_exit_codes(as_json):
-        fitting.fit(path, store, format, system, workers, as_json)
+        fitting.fit(path, store, format, system, vocabulary, workers, as_json)
 
 
 @records.command("merge")

@@ -7,7 +7,7 @@ import typer
 
 from app import console
 from app.console import errors_as_exit_codes
-from app.options import Format, Json, Libraries, System
+from app.options import Codes, Format, Json, Libraries, System
 from tools.safety.tracing import refuse_open_tracing
 
 if TYPE_CHECKING:
@@ -23,10 +23,6 @@ Split = Annotated[
     typer.Option(
         help="By patient, those with two visits or more: `80-20`; `paper`, II-KEA's sizes; `loo`, one out."
     ),
-]
-Codes = Annotated[
-    Literal["full", "category"],
-    typer.Option("--vocabulary", help="`full` codes, or their three-character `category`."),
 ]
 Methods = Annotated[
     str | None,

@@ -1,9 +1,12 @@
 """What `iikea records fit` and `iikea records merge` do."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.table import Table
 
 from app import console
 from tools.records.faults import counted
@@ -12,6 +15,7 @@ from tools.safety.errors import InputError
 if TYPE_CHECKING:
     from tools.dataset.clinical import ClinicalDataset
     from tools.dataset.shards import Progress
+    from tools.records.mapping import Loss, VocabularyName
 
 
 def fit(
@@ -19,22 +23,29 @@ def fit(
     store: Path,
     format: str | None,  # noqa: A002
     system: str | None,
+    vocabulary: "VocabularyName",
     workers: int,
     as_json: bool,
 ) -> None:
-    """Counts records into a store; a folder of parquet files shard by shard."""
+    """Counts records into a store; a folder of parquet files shard by shard, unless codes are mapped."""
+    from tools.dataset.clinical import ClinicalDataset
     from tools.records import parquet
-    from tools.records.read import known_format, sniff
+    from tools.records.mapping import to_vocabulary
+    from tools.records.read import known_format, read_cohort, sniff
 
     name = sniff(path) if format is None else known_format(format)
-    if name == parquet.NAME and path.is_dir():
+    if name == parquet.NAME and path.is_dir() and vocabulary == "full":
         dataset = _fit_shards(path, store, system, workers)
         _tell(dataset, store, dataset.notices, as_json)
         return
     if workers > 1:
         raise InputError("workers", "more than one count the shards of a folder of parquet files only")
-    dataset, notices = _fit_cohort(path, store, name, system)
-    _tell(dataset, store, notices, as_json)
+    with console.busy("reading records"):
+        mapped = to_vocabulary(read_cohort(path, name, system), vocabulary)
+    with console.busy("counting"):
+        dataset = ClinicalDataset.build(mapped.cohort)
+        dataset.save(store)
+    _tell(dataset, store, mapped.cohort.notices, as_json, losses=mapped.losses)
 
 
 def merge(stores: list[Path], store: Path, as_json: bool) -> None:
@@ -58,20 +69,6 @@ def _refuse_twice(stores: list[Path], target: Path) -> None:
         raise InputError(
             "stores", "two of them are the same, and everybody would count twice; name each once"
         )
-
-
-def _fit_cohort(
-    path: Path, store: Path, name: str, system: str | None
-) -> tuple["ClinicalDataset", tuple[str, ...]]:
-    from tools.dataset.clinical import ClinicalDataset
-    from tools.records.read import read_cohort
-
-    with console.busy("reading records"):
-        cohort = read_cohort(path, name, system)
-    with console.busy("counting"):
-        dataset = ClinicalDataset.build(cohort)
-        dataset.save(store)
-    return dataset, cohort.notices
 
 
 def _fit_shards(path: Path, store: Path, system: str | None, workers: int) -> "ClinicalDataset":
@@ -98,7 +95,12 @@ def _bar() -> "Iterator[Progress]":
 
 
 def _tell(
-    dataset: "ClinicalDataset", store: Path, notices: tuple[str, ...], as_json: bool, done: str = "Fitted"
+    dataset: "ClinicalDataset",
+    store: Path,
+    notices: tuple[str, ...],
+    as_json: bool,
+    done: str = "Fitted",
+    losses: "Sequence[Loss]" = (),
 ) -> None:
     summary: dict[str, Any] = {
         "store": str(store),
@@ -108,6 +110,7 @@ def _tell(
         "transitions": dataset.n_transitions,
         "codes": dataset.n_codes,
         "notices": list(notices),
+        "mapping": [loss._asdict() for loss in losses],
     }
     if as_json:
         console.print_json(summary)
@@ -116,7 +119,20 @@ def _tell(
         f"{done} {counted(dataset.n_patients, 'patient')}, {counted(dataset.n_visits, 'visit')}, "
         f"{counted(dataset.n_codes, 'code')}, {counted(dataset.n_transitions, 'visit')} with a successor."
     )
+    if losses:
+        console.out.print(_mapping(losses))
     for notice in notices:
         console.out.print(f"[yellow]notice[/] {console.plain(notice)}")
     place = console.plain(str(store))
     console.out.print(f"Store: {place}. Next: iikea predict --store {place} --history CODES")
+
+
+def _mapping(losses: "Sequence[Loss]") -> Table:
+    """How many codes and diagnoses were mapped in each way."""
+    table = Table(title="Mapped", box=box.SIMPLE)
+    table.add_column("target")
+    for heading in ("codes", "diagnosis rows"):
+        table.add_column(heading, justify="right")
+    for loss in losses:
+        table.add_row(loss.kind, f"{loss.codes:,}", f"{loss.rows:,}")
+    return table

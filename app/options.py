@@ -1,7 +1,7 @@
 """Options that several commands have."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,6 +13,14 @@ Format = Annotated[
 System = Annotated[
     str | None,
     typer.Option("--system", help="Code system of csv or parquet without that column: ICD9CM or ICD10CM."),
+]
+Codes = Annotated[
+    Literal["full", "category", "ccs", "icd9"],
+    typer.Option(
+        "--vocabulary",
+        help="`full` codes; their three-character `category`; groups (`ccs`: CCS of ICD-9-CM, CCSR of "
+        "ICD-10-CM); `icd9`: ICD-10-CM mapped to ICD-9-CM by GEM, all targets kept.",
+    ),
 ]
 Libraries = Annotated[
     list[Path] | None,

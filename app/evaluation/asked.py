@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, get_args
 from agents.providers import STATISTICAL
 from tools.causal.scores import ScoreName
 from tools.evaluation.neural import Peer
+from tools.records.mapping import VocabularyName
 from tools.safety.errors import InputError
 
 BASELINES = (
@@ -30,7 +31,7 @@ class Asked(NamedTuple):
         format: of the records; told from the files when None.
         system: code system, see `tools.records.read.read_cohort`.
         split: `80-20`, `paper` or `loo`.
-        vocabulary: `full` or `category`.
+        vocabulary: that the codes are mapped to, see `tools.records.mapping`.
         methods: rows of the table.
         n_seeds: splits; seeds count from 0.
         limit: of test patients a split; None for all.
@@ -45,7 +46,7 @@ class Asked(NamedTuple):
     format: str | None
     system: str | None
     split: str
-    vocabulary: str
+    vocabulary: VocabularyName
     methods: tuple[str, ...]
     n_seeds: int
     limit: int | None

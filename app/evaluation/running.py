@@ -27,8 +27,8 @@ from tools.evaluation.neural import peer_python
 from tools.knowledge.lock import writing
 from tools.records.cohort import Cohort
 from tools.records.demographics import Person, read_people
+from tools.records.mapping import to_vocabulary
 from tools.records.read import read_cohort
-from tools.records.rollup import to_categories
 from tools.safety.errors import BudgetExceeded, InputError
 from tools.safety.files import write_whole
 
@@ -86,10 +86,12 @@ def evaluate(asked: Asked, means: Means) -> Results:
     _refuse_early(asked)
     with console.busy("reading records"):
         cohort = read_cohort(asked.records, asked.format, asked.system)
-        cohort = to_categories(cohort) if asked.vocabulary == "category" else cohort
+        mapped = to_vocabulary(cohort, asked.vocabulary)
         people = read_people(asked.records, cohort.source)
+    if mapped.losses:
+        console.err.print(f"[yellow]notice[/] {console.plain(mapped.told)}")
     with _alone(asked.out):
-        return _Evaluation(asked, means, price, cohort, people).run()
+        return _Evaluation(asked, means, price, mapped.cohort, people).run()
 
 
 def _refuse_early(asked: Asked) -> None:

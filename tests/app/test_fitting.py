@@ -38,6 +38,7 @@ def test_shards_are_recognised_counted_and_told(iikea, folder, tmp_path):
         "transitions": 4,
         "codes": 6,
         "notices": [],
+        "mapping": [],
     }
     assert "5 patients, 9 visits, 6 codes" in iikea("records", "fit", folder, "--store", tmp_path / "s").out
     assert iikea("records", "check", folder, "--json").json["patients"] == 5
@@ -143,5 +144,5 @@ def test_parquet_files_further_down_are_not_passed_over(iikea, folder, tmp_path)
 def test_progress_is_drawn_on_a_terminal_only(folder, tmp_path, monkeypatch, capsys):
     for drawn in (True, False):
         monkeypatch.setattr(console, "err", Console(stderr=True, force_terminal=drawn))
-        fitting.fit(folder, tmp_path / "s", None, None, 1, as_json=True)
+        fitting.fit(folder, tmp_path / "s", None, None, "full", 1, as_json=True)
         assert ("counting shards" in capsys.readouterr().err) is drawn

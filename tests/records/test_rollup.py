@@ -45,7 +45,7 @@ def test_headings_have_published_names():
     rolled = to_categories(cohort_of([[set(CODES), {"4019"}]]))
     concepts = {c.code: (c.display, c.named_by) for c in rolled.vocabulary.concepts}
     assert concepts["250"] == ("Diabetes mellitus", "heading")
-    assert concepts["486"][1] == "leaf"
+    assert concepts["486"] == ("486", "record")
     icd10 = to_categories(cohort_of([[{"I509"}, {"E1165", "E119"}]], ("I509", "E1165", "E119"), "ICD10CM"))
     assert {c.code: c.display for c in icd10.vocabulary.concepts} == {
         "E11": "Type 2 diabetes mellitus",

@@ -6,6 +6,7 @@ from importlib import resources
 
 from tools.records.codes import ICD9CM, ICD10CM, category
 from tools.records.cohort import NameSource
+from tools.records.published import CCS, CCSR, ccs, ccsr
 
 UNLISTED = "unlisted"
 
@@ -48,7 +49,22 @@ def _tables(system: str) -> tuple[dict[str, str], dict[str, str]]:
         return icd9_leaves(), _icd9_headings()
     if system == ICD10CM:
         return _icd10_tables()
+    if system == CCS:
+        return {}, dict(ccs()[1])
+    if system == CCSR:
+        return {}, _ccsr_titles()
     return {}, {}
+
+
+@cache
+def _ccsr_titles() -> dict[str, str]:
+    """Each group by an example, the first of its codes: its own title is not to be had here."""
+    leaves, headings = _icd10_tables()
+    found: dict[str, str] = {}
+    for code, group in sorted(ccsr().items()):
+        if group not in found and (title := leaves.get(code) or headings.get(code)):
+            found[group] = f"such as: {title}"
+    return found
 
 
 @cache
