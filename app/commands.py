@@ -184,8 +184,21 @@ def _show_check(found: "RecordsCheck") -> None:
         console.out.print(
             f"[bold red]{counted(found.fault_count, 'fault')}[/]: nothing was loaded. Mend them first."
         )
+    if found.quality:
+        console.out.print(_quality_table(found))
     for notice in found.notices:
         console.out.print(f"[yellow]notice[/] {console.plain(notice)}")
+
+
+def _quality_table(found: "RecordsCheck") -> "Table":
+    from rich.table import Table
+
+    table = Table(title="Quality", title_justify="left")
+    for heading in ("what", "number", "share", "meaning"):
+        table.add_column(heading, justify="right" if heading in {"number", "share"} else "left")
+    for line in found.quality:
+        table.add_row(line.what, f"{line.count:,}", f"{line.share:.1%}", line.meaning)
+    return table
 
 
 def _check_table(found: "RecordsCheck") -> "Table":
@@ -194,12 +207,10 @@ def _check_table(found: "RecordsCheck") -> "Table":
     table = Table("what", "number", title=f"Records ({found.format})", title_justify="left")
     table.add_row("patients", f"{found.patients:,}")
     table.add_row("visits", f"{found.visits:,}")
-    table.add_row("patients with two or more visits", f"{found.multi_visit_patients:,}")
     table.add_row("codes", f"{found.codes:,}")
     for system, n_codes in found.systems.items():
         table.add_row(f"  of {system}", f"{n_codes:,}")
     table.add_row("diagnosis rows", f"{found.rows:,}")
-    table.add_row("share of rows with a named code", f"{found.share_of_rows_named:.2%}")
     for source, rows in found.named_by.items():
         table.add_row(f"  named by {source}", f"{rows:,}")
     table.add_row("faults", f"{found.fault_count:,}")

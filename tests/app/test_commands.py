@@ -49,7 +49,9 @@ def test_check_says_what_the_demo_cohort_holds(iikea):
     found = iikea("records", "check", DEMO_RECORDS, "--json").json
     assert (found["patients"], found["fault_count"]) == (2000, 0)
     assert found["share_of_rows_named"] == 1.0
-    assert "2,000" in iikea("records", "check", DEMO_RECORDS).out
+    shown = iikea("records", "check", DEMO_RECORDS).out
+    assert "2,000" in shown
+    assert "Quality" in shown
 
 
 def test_fit_then_predict_on_own_records(iikea, tmp_path):

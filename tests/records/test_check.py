@@ -16,7 +16,7 @@ def long_file(write_table, tmp_path, rows):
 def test_the_summary_counts_what_was_written(write_table, tmp_path):
     rows = [("p1", 1, "401.9"), ("p1", 1, "4019"), ("p1", 2, "585"), ("p2", 1, "000"), ("p2", 1, "5850")]
     found = check(long_file(write_table, tmp_path, rows), today=TODAY)
-    assert found.model_dump() == {
+    assert found.model_dump(exclude={"quality"}) == {
         "format": "csv",
         "patients": 2,
         "visits": 3,

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tools.records.cohort import Cohort
 from tools.records.faults import RecordFaults, counted
+from tools.records.quality import Quality, quality
 from tools.records.read import known_format, read_cohort, sniff
 
 _UNKNOWN_FORMAT = "unknown"
@@ -40,6 +41,7 @@ class RecordsCheck(BaseModel):
         named_by: where a name was found to number of rows (see `tools.records.names.name`).
         faults: the first places, by row.
         fault_count: number of all places.
+        quality: how good the records are for learning from; empty where there are faults.
         notices: what a person should know before using these records.
     """
 
@@ -56,6 +58,7 @@ class RecordsCheck(BaseModel):
     named_by: dict[str, int] = {}
     faults: tuple[FaultPlace, ...] = ()
     fault_count: int = 0
+    quality: tuple[Quality, ...] = ()
     notices: tuple[str, ...] = ()
 
 
@@ -108,6 +111,7 @@ def summary(cohort: Cohort, today: date) -> RecordsCheck:
         rows=rows_in_all,
         share_of_rows_named=(rows_in_all - named_by["unlisted"]) / rows_in_all if rows_in_all else 0.0,
         named_by={source: count for source, count in sorted(named_by.items()) if count},
+        quality=quality(cohort, today),
         notices=(*cohort.notices, *_notice_of_single_visits(cohort), *_notices_of_dates(cohort, today)),
     )
 
