@@ -6,7 +6,8 @@
 E1: the baselines beside the same measured by other code; FOLDER holds `diabetes130/`. Two minutes on one
 core. E2 (the default beside the best baseline), E3 (calibration) and E4 (ablations) are read from FOLDER,
 `benchmarks/results` when left out: `full.json`, `category.json` and `ablations.json`, each what
-`iikea evaluate --json` printed.
+`iikea evaluate --json` printed of diabetes130, split 80-20, five seeds and the statistical model. The first
+two are of all test patients, all baselines and one version of the code; the third may have a limit.
 """
 
 import argparse
@@ -14,12 +15,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from app.evaluation.asked import BASELINES, DEFAULT
 from tools.evaluation.graphs import GAIN
@@ -49,6 +50,13 @@ GOAL = 1.0
 RESULTS = Path(__file__).parent / "results"
 MAIN = {"full": "full", "category": "3-digit"}
 ABLATIONS = "ablations"
+# What a kept file has to be of: field of its manifest, value, option of the command.
+ASKED: dict[str, tuple[object, str]] = {
+    "format": ("diabetes130", "--format diabetes130"),
+    "split": ("80-20", "--split 80-20"),
+    "model": ("statistical", "--model statistical"),
+    "seeds": ((0, 1, 2, 3, 4), "--seeds 5"),
+}
 AIMS = {"full": (28.0, 52.0, 64.0), "category": (31.0, 57.3, 68.6)}
 ECE_GOAL = 2.0
 WITHOUT = ("without_causal", "without_knowledge")
@@ -59,6 +67,8 @@ SHORT = {"w_f1_list": "w_f1 of its own list", "recall_at_10": "recall@10", "reca
 
 class Row(BaseModel):
     """A method's figures, %."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     method: str
     w_f1: float
@@ -72,6 +82,8 @@ class Difference(BaseModel):
 
     In points; a gain of graphs in nats a patient.
     """
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     against: str
     is_best_baseline: bool
@@ -131,35 +143,68 @@ def rows(records: Path, vocabulary: str, out: Path) -> dict[str, dict[str, Any]]
     return {row["method"]: row for row in json.loads(done.stdout)["rows"]}
 
 
+def parsed(path: Path) -> Kept:
+    """A file of kept results, whatever run they are of.
+
+    Raises:
+        InputError: it is missing, or is no output of `iikea evaluate --json` with numbers that are finite.
+    """
+    try:
+        return Kept.model_validate_json(path.read_bytes())
+    except OSError:
+        raise InputError(str(path), f"cannot be read; {_remade(path)}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the JSON"
+        finite = first["type"] == "finite_number"
+        fault = "is NaN or infinite" if finite else "is not as that command prints it"
+        raise InputError(str(path), f"{where} {fault}; {_remade(path)}") from None
+
+
+def _remade(path: Path) -> str:
+    return f"write it by `iikea evaluate ... --json > {path.name}`"
+
+
 def read(folder: Path, name: str, needed: Sequence[str]) -> Kept:
-    """A file of kept results.
+    """A file of kept results that is of the run that is judged.
 
     Args:
         folder: that holds it.
-        name: without `.json`.
-        needed: methods that it must have a row of; those of `MAIN` at least one baseline too.
+        name: without `.json`; those of `MAIN` are of that vocabulary and of all test patients.
+        needed: methods that it must have a row of.
 
     Raises:
-        InputError: it is missing, is no output of `iikea evaluate --json`, or lacks what is judged.
+        InputError: as `parsed`, or it is of another run than `ASKED`, or lacks a method.
     """
     path = folder / f"{name}.json"
-    remake = f"write it by `iikea evaluate ... --json > {path.name}`"
-    try:
-        kept = Kept.model_validate_json(path.read_bytes())
-    except OSError:
-        raise InputError(str(path), f"cannot be read; {remake}") from None
-    except ValidationError as error:
-        where = ".".join(map(str, error.errors()[0]["loc"])) or "the JSON"
-        raise InputError(str(path), f"{where} is not as that command prints it; {remake}") from None
+    kept = parsed(path)
+    asked = dict(ASKED)
+    if name in MAIN:
+        asked |= {"vocabulary": (name, f"--vocabulary {name}"), "limit": (None, "no --limit")}
+    found = {field: getattr(kept.manifest, field) for field in asked}
+    if others := [field for field, (value, _) in asked.items() if found[field] != value]:
+        rule = ", ".join(f"the {field} {found[field]}" for field in others)
+        options = ", ".join(asked[field][1] for field in others)
+        raise InputError(str(path), f"is of {rule}; {_remade(path)}, with {options}")
     methods = [row.method for row in kept.rows]
     if missing := [method for method in needed if method not in methods]:
-        raise InputError(str(path), f"has no row of {', '.join(missing)}; {remake}, with these --methods")
-    if name in MAIN and not set(methods) & set(BASELINES):
-        raise InputError(str(path), f"has no row of a baseline; {remake}, with some among its --methods")
-    if name in MAIN and kept.manifest.vocabulary != name:
-        rule = f"is of the vocabulary {kept.manifest.vocabulary}; {remake}, with --vocabulary {name}"
+        rule = f"has no row of {', '.join(missing)}; {_remade(path)}, with these among its --methods"
         raise InputError(str(path), rule)
     return kept
+
+
+def read_all(folder: Path, needed: Mapping[str, Sequence[str]]) -> dict[str, Kept]:
+    """Files that are judged together, each by name with the methods that it needs.
+
+    Raises:
+        InputError: as `read`, or they are of more than one version of the code.
+    """
+    files = {name: read(folder, name, methods) for name, methods in needed.items()}
+    if len({kept.manifest.code for kept in files.values()}) > 1:
+        paths = " and ".join(str(folder / f"{name}.json") for name in files)
+        codes = " and ".join(kept.manifest.code[:12] for kept in files.values())
+        raise InputError(paths, f"are of different code, {codes}; write both again by one version of it")
+    return files
 
 
 def command(manifest: RunManifest) -> str:
@@ -174,16 +219,20 @@ def command(manifest: RunManifest) -> str:
 
 
 def e2(files: dict[str, Kept]) -> Verdict:
-    """Whether the default beats the best baseline in each metric and vocabulary."""
+    """Whether the default surely beats the best baseline in each metric and vocabulary.
+
+    Surely: the interval of their difference lies above 0; a metric without one fails.
+    """
     passed, parts = True, []
     for vocabulary, kept in files.items():
         figures = []
         for metric, aim in zip(COLUMNS, AIMS[vocabulary], strict=True):
             found: float = getattr(kept.default, metric)
             best = kept.best_baseline(metric)
-            passed &= found > best
-            over = [d.told() for d in kept.differences if d.is_best_baseline and d.metric == metric]
-            beside = ", ".join([f"best baseline {best:.2f}", *over])
+            over = [each for each in kept.differences if each.is_best_baseline and each.metric == metric]
+            passed &= found > best and bool(over) and all(each.ci[0] > 0 for each in over)
+            told = [each.told() for each in over] or ["no difference"]
+            beside = ", ".join([f"best baseline {best:.2f}", *told])
             reached = "reached" if found >= aim else "not reached"
             figures.append(f"{SHORT.get(metric, metric)} {found:.2f} ({beside}; aim {aim:.1f} {reached})")
         parts.append(f"{MAIN[vocabulary]}: {', '.join(figures)}")
@@ -212,7 +261,9 @@ def e4(kept: Kept) -> Verdict:
         f"less {other}: " + ", ".join(f"{each.told()} {SHORT.get(each.metric, each.metric)}" for each in many)
         for other, many in found.items()
     ]
-    return Verdict("E4", is_worse and all(found.values()), f"default {'; '.join(told)}")
+    limit = kept.manifest.limit
+    said = "" if limit is None else f" (of {limit:,} test patients a split at most)"
+    return Verdict("E4", is_worse and all(found.values()), f"default {'; '.join(told)}{said}")
 
 
 def judged(folder: Path) -> bool:
@@ -222,9 +273,10 @@ def judged(folder: Path) -> bool:
         Whether all were judged and pass.
     """
     passed = True
-    for ids, needed in (("E2 E3", dict.fromkeys(MAIN, (DEFAULT,))), ("E4", {ABLATIONS: ABLATED})):
+    main = dict.fromkeys(MAIN, (DEFAULT, *BASELINES))
+    for ids, needed in (("E2 E3", main), ("E4", {ABLATIONS: ABLATED})):
         try:
-            files = {name: read(folder, name, methods) for name, methods in needed.items()}
+            files = read_all(folder, needed)
         except InputError as error:
             print(f"{ids} not judged: {error}")
             passed = False

@@ -8,12 +8,13 @@ import pytest
 
 from app.evaluation.folds import Fold
 from app.evaluation.showing import shown_by_group
-from benchmarks.evaluation import COLUMNS, command, read
+from benchmarks.evaluation import COLUMNS, command, parsed, read
 from tools.evaluation.ledger import Ledger
 from tools.evaluation.metrics import prevalence_bands
 from tools.evaluation.splits import split
 from tools.records.read import read_cohort
 from tools.resources import DEMO_RECORDS
+from tools.safety.errors import InputError
 
 EVALUATE = ("evaluate", "--records", DEMO_RECORDS)
 METHODS = ["history_frequency", "default", "without_causal"]
@@ -89,9 +90,13 @@ def test_bands_are_those_of_the_training_patients(tmp_path):
 def test_the_benchmark_reads_what_the_command_prints(iikea, tmp_path):
     asked = (*EVALUATE, "--methods", "linear,default,without_causal", "--limit", 2, "--out", tmp_path)
     (tmp_path / "full.json").write_text(iikea(*asked, "--json").out)
-    kept = read(tmp_path, "full", ["default"])
+    kept = parsed(tmp_path / "full.json")
     assert {each.metric for each in kept.less("without_causal")} > set(COLUMNS)
     assert "--methods linear,default,without_causal" in command(kept.manifest)
+    with pytest.raises(
+        InputError, match=r"full\.json: is of the format .*with --format diabetes130,.* no --limit"
+    ):
+        read(tmp_path, "full", ["default"])
 
 
 @pytest.fixture
