@@ -1,3 +1,5 @@
+import pickle
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -261,6 +263,23 @@ def test_edges_join_a_graph_in_their_order_unless_they_close_a_cycle(seed, edges
         except InputError:
             continue
     assert graph.joined(edges) == expected
+
+
+def test_what_graphs_share_cannot_be_edited():
+    graph, same = (CausalGraph(KEYS[:3], [KEYS[:2]]) for _ in range(2))
+    assert graph._graph is same._graph
+    for change in (
+        lambda: graph._graph.add_edge(*KEYS[1:3]),
+        lambda: graph._graph.remove_edge(*KEYS[:2]),
+        lambda: graph._graph.add_node("496"),
+        graph._graph.clear,
+    ):
+        with pytest.raises(nx.NetworkXError, match=r"[Ff]rozen"):
+            change()
+    graph.networkx.add_edge(*KEYS[1:3])  # a copy of one's own
+    assert same.children(KEYS[1]) == () and list(same.networkx.edges) == [KEYS[:2]]
+    assert set(graph.joined([KEYS[1:3]]).edges) == {KEYS[:2], KEYS[1:3]}
+    assert pickle.loads(pickle.dumps(same)) == same
 
 
 @settings(max_examples=50)

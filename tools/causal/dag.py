@@ -112,11 +112,12 @@ class CausalGraph:
 
 @lru_cache(maxsize=64)
 def _acyclic(nodes: tuple[str, ...], edges: tuple[Edge, ...]) -> "nx.DiGraph[str]":
-    """As networkx has it, not to be written into: a case builds each of its few graphs many times."""
+    """As networkx has it, frozen, as it is shared: a case builds each of its few graphs many times."""
     graph: nx.DiGraph[str] = nx.DiGraph()
     graph.add_nodes_from(nodes)
     graph.add_edges_from(edges)
     if nx.is_directed_acyclic_graph(graph):
+        nx.freeze(graph)
         return graph
     cycle = [cause for cause, _ in nx.find_cycle(graph)]
     path = " -> ".join([*cycle, cycle[0]])
