@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.causal.cohorts import KEYS, random_matrix
+from tests.causal.cohorts import KEYS, numbered, random_matrix
 from tests.causal.family_tables import shapes, tables
 from tests.causal.test_scores import random_graph
-from tools.causal import noisy_or
+from tools.causal import edit_kernels, edits, noisy_or
 from tools.causal import tables as count_tables
 from tools.causal.constraints import UNCONSTRAINED
 from tools.causal.edits import Neighbourhood
@@ -48,6 +48,40 @@ def test_compiled_tables_of_neighbours_are_those_of_numpy(seed, n_parents, sizes
     )
     for one, other in zip(compiled, plain, strict=True):
         assert one.shape == other.shape and (one == other).all()
+
+
+@pytest.mark.parametrize("n_added", [0, 1, 63, 64, 65, 70])
+@pytest.mark.parametrize("n_parents", [0, 2])
+def test_tables_are_those_of_numpy_past_a_word_of_candidates_and_without_one(n_parents, n_added):
+    random = np.random.default_rng(n_added)
+    drawn = random.random((200, 2, 73)) < 0.2
+    matrix, keys = numbered([[set(np.flatnonzero(v).tolist()) for v in p] for p in drawn], 73)
+    data = matrix.matrix(keys).packed
+    order = random.permutation(73).tolist()
+    family = Family(order[0], tuple(sorted(order[1 : 1 + n_parents])))
+    added = tuple(order[1 + n_parents : 1 + n_parents + n_added])
+    compiled, plain = (
+        count_tables.neighbours(data._replace(kernels=kernels), family, added)
+        for kernels in ("numba", "numpy")
+    )
+    assert len(plain.more) == n_added and plain.own.sum() == data.n_rows
+    for one, other in zip(compiled, plain, strict=True):
+        assert one.shape == other.shape and (one == other).all()
+
+
+@pytest.mark.parametrize("n", [1, 63, 64, 65, 130])
+@pytest.mark.parametrize(("max_parents", "max_edges"), [(3, -1), (200, -1), (200, 5)])
+def test_legal_edits_are_those_of_numpy_past_a_word_of_nodes(n, max_parents, max_edges):
+    random = np.random.default_rng(n)
+    order = random.permutation(n)
+    edges = (np.triu(random.random((n, n)) < 3 / n, 1))[np.ix_(order, order)]
+    allowed = (random.random((n, n)) < 0.7) & ~np.eye(n, dtype=bool)
+    fixed = edges & (random.random((n, n)) < 0.2)
+    given = edges, allowed, fixed, random.normal(size=(n, n)), max_parents, max_edges
+    compiled, plain = edit_kernels.gains(*given), edits._gains(*given)
+    assert compiled.tobytes() == plain.tobytes()
+    if n > 64 and max_edges < 0:
+        assert (np.isfinite(plain).sum(axis=(1, 2)) > 0).all()
 
 
 class _Given(Neighbourhood):
