@@ -67,6 +67,18 @@ def test_seeds_are_averaged_and_patients_resampled():
     assert line["ci"]["recall_at_10"][0] < line["recall_at_10"] < line["ci"]["recall_at_10"][1]
 
 
+def test_a_true_code_counts_at_the_depths_that_reach_its_place():
+    n_codes, places = 30, (0, 9, 10, 19, 20, 29)
+    truth = by_band(np.arange(6), matrix([{c} for c in places], n_codes), np.full(n_codes, 4))
+    people = [(frozenset({c}), frozenset(), [(n, 0.5) for n in range(n_codes)], 1) for c in places]
+    (line,) = recall_by_frequency("m", [rankings(people, k=n_codes)], [truth], Resampling(truth.rows, 20))
+    assert line["n_true"] == 6
+    assert line["recall_at_10"] == pytest.approx(100 * 2 / 6)
+    assert line["recall_at_20"] == pytest.approx(100 * 4 / 6)
+    assert set(line["ci"]) == {"recall_at_10", "recall_at_20"}
+    assert line["ci"]["recall_at_10"] != line["ci"]["recall_at_20"]
+
+
 def test_what_does_not_fit_together_is_refused():
     one = by_band(np.arange(1), matrix([{1}]), np.ones(CODES, dtype=np.int64))
     people = [(frozenset({1}), frozenset(), [(1, 0.5)], 1)]
