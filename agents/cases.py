@@ -248,7 +248,7 @@ class CasePart(BaseModel):
 
     Attributes:
         name: recurrence of the disease itself, a cause in the graph, a disease of the history that it tends
-            to follow without an edge, the rest of the history, or the base rate.
+            to follow and of which the graph makes no cause, the rest of the history, or the base rate.
         source: the cause or the associated disease; None for the others.
         value: the shares of a risk add up to its probability.
         low: of the 95 % interval.

@@ -24,7 +24,7 @@ def columns(data, patients):
 def test_the_fit_is_what_its_equations_say(patients):
     patients = [*patients, [{"4019"}, {"4280", "4019"}], [{"496", "4280"}, {"4019"}, {"4280"}]]
     data = dataset(patients)
-    fitted, slow = hazards.fit(data), Slow(columns(data, patients), data.n_codes)
+    fitted, slow = hazards.fit(transitions(data), data.n_codes), Slow(columns(data, patients), data.n_codes)
     totals = fitted.totals(transitions(data).steps)
     expected = [[slow.total(held, group, b) for b in slow.codes] for held, _, group in slow.steps]
     np.testing.assert_allclose(totals, expected, rtol=1e-9)
@@ -35,7 +35,7 @@ def test_the_fit_is_what_its_equations_say_where_there_are_burden_groups():
     cohort = simulate(150, seed=5).cohort
     data = ClinicalDataset.build(cohort)
     patients = columns(data, [[visit.codes for visit in patient.visits] for patient in cohort])
-    fitted, slow = hazards.fit(data), Slow(patients, data.n_codes)
+    fitted, slow = hazards.fit(transitions(data), data.n_codes), Slow(patients, data.n_codes)
     assert len(fitted.factors) > 3
     np.testing.assert_allclose(fitted.factors, slow.h, rtol=1e-9)
     some = transitions(data).steps.part(np.arange(0, 300, 7))
@@ -48,7 +48,7 @@ def test_the_fit_is_what_its_equations_say_where_there_are_burden_groups():
 def world():
     sim = simulate(2_500, seed=8)
     train = ClinicalDataset.build(sim.cohort.subset(np.arange(2_000)))
-    return sim, train, hazards.fit(train)
+    return sim, train, hazards.fit(transitions(train), train.n_codes)
 
 
 def chances(data, fitted, visits):
@@ -94,17 +94,17 @@ def test_a_handful_of_visits_cannot_claim_certainty():
     rng = np.random.default_rng(3)
     patients = [[{0}, {1}]] * 3 + [[{2}, {int(rng.integers(2, 6))}] for _ in range(300)]
     data, keys = numbered(patients, 6)
-    fitted = hazards.fit(data)
+    fitted = hazards.fit(transitions(data), data.n_codes)
     assert chances(data, fitted, [[keys[0]]])[1] < 0.2
 
 
 def test_without_a_second_visit_there_is_nothing_to_learn_from():
     with pytest.raises(InputError, match="second visit"):
-        hazards.fit(dataset([[{"4019"}]]))
+        hazards.fit(transitions(dataset([[{"4019"}]])), len(KEYS))
 
 
 def test_visits_without_a_code_are_visits():
     data = dataset([[set(), {"4019"}], [{"4019"}, set(), {"4019", "496"}], [set(), set()]])
-    fitted = hazards.fit(data)
+    fitted = hazards.fit(transitions(data), data.n_codes)
     assert np.isfinite(fitted.totals(transitions(data).steps)).all()
     assert set(KEYS) == set(data.vocabulary.keys)

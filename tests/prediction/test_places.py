@@ -35,7 +35,7 @@ def test_tens_are_by_probability_and_within_ten_by_worth(weights, thresholds, ch
 @pytest.fixture(scope="module")
 def learned():
     data = ClinicalDataset.build(simulate(400, seed=2).cohort)
-    fitted, steps = hazards.fit(data), transitions(data).steps
+    fitted, steps = hazards.fit(transitions(data), data.n_codes), transitions(data).steps
     return fitted, steps, places.learn(fitted, steps, 4)
 
 
@@ -80,5 +80,5 @@ def test_a_sample_of_many_steps_is_spread_over_all(monkeypatch, learned):
 
 def test_more_are_named_than_there_are_codes():
     data = dataset([[{"4019"}, {"4280"}], [{"4280"}, {"4019"}]])
-    worth = places.learn(hazards.fit(data), transitions(data).steps, 12)
+    worth = places.learn(hazards.fit(transitions(data), data.n_codes), transitions(data).steps, 12)
     assert np.isfinite([*worth.weights, *worth.thresholds]).all()

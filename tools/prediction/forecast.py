@@ -28,7 +28,8 @@ class Part(NamedTuple):
 
     Attributes:
         kind: recurrence of the disease itself; a cause in the graph; a disease of the history that it tends
-            to follow, without an edge; the rest of the history; or what comes without any of these.
+            to follow, of which the graph makes no cause; the rest of the history; or what comes without any
+            of these.
         key: the cause or the associated disease; None for the others.
         probability: its share.
         lower, upper: 95 % interval of the share, the other parts held.
@@ -89,8 +90,8 @@ class NextVisitModel:
         Raises:
             InputError: no patient has a second visit, or the data set is damaged.
         """
-        fitted = hazards.fit(dataset)
         moved = transitions(dataset)
+        fitted = hazards.fit(moved, dataset.n_codes)
         codes_per_visit = max(1, round(len(moved.next_codes) / len(moved.steps.sizes)))
         return cls(dataset.vocabulary, fitted, places.learn(fitted, moved.steps, codes_per_visit))
 

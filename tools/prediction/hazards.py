@@ -29,9 +29,8 @@ import numpy.typing as npt
 from scipy import sparse
 
 from tools.causal.strata import MAX_LAGGED_STRATA, Strata
-from tools.dataset.clinical import ClinicalDataset
 from tools.numerics.runs import offsets
-from tools.prediction.steps import N_PATTERNS, Int32, Int64, Steps, Transitions, Uint8, transitions
+from tools.prediction.steps import N_PATTERNS, Int32, Int64, Steps, Transitions, Uint8
 from tools.safety.errors import InputError
 
 Float = npt.NDArray[np.float64]
@@ -101,15 +100,19 @@ def faded(ages: Uint8) -> Float:
     return np.asarray(FADING ** (ages.astype(np.float64) - 1.0))
 
 
-def fit(dataset: ClinicalDataset) -> Hazards:
+def fit(moved: Transitions, n_codes: int) -> Hazards:
     """Fit the model to every step of a data set.
 
+    Args:
+        moved: its steps, see `tools.prediction.steps.transitions`.
+        n_codes: of its vocabulary.
+
     Raises:
-        InputError: no patient has a second visit, or the data set is damaged.
+        InputError: no patient has a second visit.
     """
-    if not dataset.n_transitions:
+    if not len(moved.steps.sizes):
         raise InputError("records", "no patient has a second visit; next visits cannot be learned from them")
-    data = _Data.of(transitions(dataset), dataset.n_codes)
+    data = _Data.of(moved, n_codes)
     state = data.start()
     for _ in range(ROUNDS):
         state = data.improved(state)

@@ -30,7 +30,8 @@ class Part(_Frozen):
 
     Attributes:
         name: recurrence of the disease itself, a cause in the graph, a disease of the history that it tends
-            to follow without an edge, the rest of the history, or the base rate: what comes without these.
+            to follow and of which the graph makes no cause, the rest of the history, or the base rate: what
+            comes without these.
         source: the cause or the associated disease; None for the others.
         value: a probability; the parts of a prediction add up to its probability.
         low: of the 95 % interval, the other parts held.
