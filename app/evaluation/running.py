@@ -146,7 +146,7 @@ class _Evaluation:
         self._train_peers()
         with console.busy("measuring"):
             truth = table.true_answers(self.cohort, self.folds, self.people)
-            results = table.build(self._answers(), self._graphs(), truth)
+            results = table.build(*self._found(), truth)
         document = {**results, "manifest": self.manifest.model_dump(mode="json")}
         content = (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
         earlier = self.asked.out / TABLE
@@ -226,27 +226,20 @@ class _Evaluation:
         visits = one.examples.history[int(place)]
         return [[self.spelled[column] for column in visit] for visit in visits if visit]
 
-    def _answers(self) -> table.Answers:
-        """Rankings of every method, one a seed."""
+    def _found(self) -> tuple[table.Answers, table.GraphsOf]:
+        """Rankings of every method, and the accepted graphs of those that make some; one of each a seed."""
         baselines = [method for method in self.asked.methods if method in BASELINES]
         fitted = [table.of_baselines(one, baselines) for one in self.folds] if baselines else []
         found = {method: table.by_seed(self.folds, [each[method] for each in fitted]) for method in baselines}
+        graphs = {}
         for method in (each for each in self.asked.methods if each not in BASELINES):
             outcomes = {seed: self.ledgers[method, seed].outcomes() for seed in self.manifest.seeds}
-            parts = [table.of_outcomes(one, outcomes[one.seed]) for one in self.folds]
-            found[method] = table.by_seed(self.folds, parts)
-        return found
-
-    def _graphs(self) -> table.GraphsOf:
-        """The accepted graphs of every method that makes some, one a seed."""
-        found = {}
-        for method in of_graph(self.asked.methods):
-            outcomes = {seed: self.ledgers[method, seed].outcomes() for seed in self.manifest.seeds}
-            parts = [table.graphs_of(one, outcomes[one.seed]) for one in self.folds]
-            graphs = table.graphs_by_seed(self.folds, parts)
-            if has_graphs(graphs):
-                found[method] = graphs
-        return found
+            pairs = [(one, outcomes[one.seed]) for one in self.folds]
+            found[method] = table.by_seed(self.folds, [table.of_outcomes(*pair) for pair in pairs])
+            made = table.graphs_by_seed(self.folds, [table.graphs_of(*pair) for pair in pairs])
+            if has_graphs(made):
+                graphs[method] = made
+        return found, graphs
 
 
 def _manifest(asked: Asked, cohort: Cohort, data: str, stores: dict[int, str]) -> RunManifest:

@@ -1,7 +1,7 @@
 """The results: one row a method, how much better the default is than each other, and for whom and on what."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,7 @@ HEADLINES = ("w_f1", "w_f1_list", "recall_at_10", "recall_at_20")
 _KEPT = max(DEPTHS)
 Answers = Mapping[str, Sequence[Rankings]]
 GraphsOf = Mapping[str, Sequence[Graphs]]
+_Part = TypeVar("_Part")
 
 
 class Truth(NamedTuple):
@@ -74,15 +75,13 @@ def of_baselines(fold: Fold, methods: Sequence[str]) -> dict[str, Rankings]:
 
 def by_seed(folds: Sequence[Fold], parts: Sequence[Rankings]) -> list[Rankings]:
     """Rankings of folds joined to one a seed, in the order of the folds."""
-    seeds = sorted({fold.seed for fold in folds})
-    return [_joined([part for fold, part in zip(folds, parts, strict=True) if fold.seed == s]) for s in seeds]
+    return [_joined(some) for some in _grouped(folds, parts)]
 
 
 def graphs_by_seed(folds: Sequence[Fold], parts: Sequence[Graphs]) -> list[Graphs]:
     """Likewise of graphs."""
-    pairs = list(zip(folds, parts, strict=True))
-    of_seed = [[part for fold, part in pairs if fold.seed == s] for s in sorted({f.seed for f in folds})]
-    return [Graphs(*(np.concatenate(values) for values in zip(*some, strict=True))) for some in of_seed]
+    groups = _grouped(folds, parts)
+    return [Graphs(*(np.concatenate(values) for values in zip(*some, strict=True))) for some in groups]
 
 
 def true_answers(cohort: Cohort, folds: Sequence[Fold], people: Mapping[str, Person]) -> Truth:
@@ -93,12 +92,18 @@ def true_answers(cohort: Cohort, folds: Sequence[Fold], people: Mapping[str, Per
         folds: the splits.
         people: by patient id, as far as they are known.
     """
-    of_seed = [[fold for fold in folds if fold.seed == seed] for seed in sorted({f.seed for f in folds})]
+    of_seed = _grouped(folds, folds)
     return Truth(
         [examples(cohort, np.concatenate([fold.test for fold in some])) for some in of_seed],
         [joined([fold.banded() for fold in some]) for some in of_seed],
         groupings(cohort, people),
     )
+
+
+def _grouped(folds: Sequence[Fold], parts: Sequence[_Part]) -> list[list[_Part]]:
+    """What there is of each fold, in their order, those of one seed together."""
+    pairs = list(zip(folds, parts, strict=True))
+    return [[part for fold, part in pairs if fold.seed == s] for s in sorted({f.seed for f in folds})]
 
 
 def _joined(parts: Sequence[Rankings]) -> Rankings:
