@@ -6,8 +6,9 @@ nothing unless a narrow pattern tells what.
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from itertools import pairwise
+
+from tools.knowledge.remembered import remembered
 
 _CLAUSE_START = re.compile(
     r";|\b(?:whereas|while|although|though|but|however|yet|unlike|than|because(?! of))\b", re.IGNORECASE
@@ -37,14 +38,14 @@ _OF_SOMETHING_ELSE = re.compile(
 )
 
 
-@lru_cache(maxsize=1 << 13)
+@remembered(1 << 13)
 def clauses(sentence: str) -> tuple[str, ...]:
     """The clauses of a sentence, in order; joined they are the sentence again."""
     starts = [found.start() for found in _CLAUSE_START.finditer(sentence) if found.start()]
     return tuple(sentence[start:end] for start, end in pairwise([0, *starts, len(sentence)]))
 
 
-@lru_cache(maxsize=1 << 13)
+@remembered(1 << 13)
 def denies(text: str) -> bool:
     """Whether a text asks, or holds a word that denies, doubts or tells apart."""
     return "?" in text or bool(_DENIAL.search(text))

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -12,6 +11,7 @@ from agents.clauses import clauses, is_denied
 from agents.codes import CodeList
 from agents.naming import is_named
 from tools.knowledge.quarantine import plain, unmarked
+from tools.knowledge.remembered import remembered
 from tools.knowledge.screen import speaks_to_machines
 from tools.knowledge.text import sentences
 from tools.records.faults import counted
@@ -175,7 +175,7 @@ class PassageGate:
         return f"passage {self.passage['id']}: {counted(n, 'quote')} left out, as they {why}"
 
 
-@lru_cache(maxsize=1 << 10)
+@remembered(1 << 10)
 def _plain_sentences(text: str) -> tuple[str, ...]:
     return tuple(plain(sentence) for sentence in sentences(unmarked(text)))
 

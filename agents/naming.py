@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 
 from agents.cases import CaseDisease
 from agents.focus import speaks_of
+from tools.knowledge.remembered import remembered
 
 _BEFORE = (
     "pulmonary",
@@ -61,7 +61,7 @@ def is_named(text: str, disease: CaseDisease) -> bool:
     return _is_named(text, disease.name, disease.aliases)
 
 
-@lru_cache(maxsize=1 << 14)
+@remembered(1 << 14)
 def _is_named(text: str, name: str, aliases: tuple[str, ...]) -> bool:
     """Kept, as sentences of a library meet the same diseases in many cases."""
     lowered = text.lower()

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 from itertools import combinations, product
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ from agents.cases import CaseDisease, PassageCase
 from agents.clauses import clauses, denies, is_denied
 from agents.naming import found_in, is_another, name_pattern
 from tools.knowledge.quarantine import unfenced, unmarked
+from tools.knowledge.remembered import remembered
 from tools.knowledge.text import sentences
 from tools.reporting.result import EffectDirection, Strength
 
@@ -130,7 +130,7 @@ class _Names:
         return places
 
 
-@lru_cache(maxsize=512)
+@remembered(512)
 def _pattern(names: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(name_pattern(names), re.IGNORECASE)
 
@@ -185,7 +185,7 @@ class _Sentence:
         )
 
 
-@lru_cache(maxsize=1 << 12)
+@remembered(1 << 12)
 def _all_parts(sentence: str) -> tuple[str, ...]:
     return tuple(part for clause in clauses(sentence) for part in _parts(clause))
 

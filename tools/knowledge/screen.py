@@ -6,11 +6,13 @@ So what passes is only ever shown beside its source, and never put into a later 
 
 import re
 import unicodedata
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+
+from tools.knowledge.remembered import remembered
 
 _WORDS = Path(__file__).with_name("screen_words.yaml")
 _REACH = 50
@@ -77,7 +79,7 @@ class _Words(NamedTuple):
     lookalikes: dict[int, str]
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def speaks_to_machines(text: str) -> bool:
     """Whether a sentence, heading or title holds words for a machine: orders, roles, markup, code or blobs.
 
