@@ -80,6 +80,24 @@ def check(path: Records, format: Format = None, system: System = None, as_json: 
         commands.check(path, format, system, as_json)
 
 
+@records.command("simulate")
+def simulate(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write to; made if missing.")],
+    patients: Annotated[int, typer.Option("--patients", help="How many.")] = 2000,
+    seed: Annotated[int, typer.Option("--seed", help="Of the random numbers.")] = 7,
+    frailty: Annotated[
+        float, typer.Option("--frailty", help="Variance of what makes some patients ill more often.")
+    ] = 0.25,
+    as_json: Json = False,
+) -> None:
+    """Write records of invented patients, and the causal graph that they were drawn from.
+
+    The records are a long CSV table: patient, time, code, system. The same numbers give the same bytes.
+    """
+    with errors_as_exit_codes(as_json):
+        commands.simulate(out, patients, seed, frailty, as_json)
+
+
 @records.command("fit")
 def fit(
     path: Records,

@@ -97,6 +97,24 @@ def check(path: Path, format: str | None, system: str | None, as_json: bool) -> 
         raise SystemExit(_REFUSED)
 
 
+def simulate(out: Path, patients: int, seed: int, frailty: float, as_json: bool) -> None:
+    """Writes simulated records and their true graph."""
+    from tools.records import simulate as simulation
+
+    with console.busy("simulating"):
+        found = simulation.simulate(patients, seed, frailty=frailty)
+        simulation.write(found, out)
+    cohort, edges = found.cohort, len(found.graph.edges)
+    summary = {"out": str(out), "patients": cohort.n_patients, "visits": cohort.n_visits, "edges": edges}
+    if as_json:
+        console.print_json(summary)
+        return
+    console.out.print(
+        f"Simulated {counted(cohort.n_patients, 'patient')} with {counted(cohort.n_visits, 'visit')} "
+        f"from a graph of {counted(edges, 'edge')}: {console.plain(str(out))}"
+    )
+
+
 def doctor(model: str, libraries: Sequence[Path], as_json: bool) -> None:
     """Prints the findings of a look at the installation."""
     from app.doctor import examine

@@ -138,7 +138,7 @@ def main() -> int:
     )
     parser.add_argument("--patients", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--demo", type=Path, default=DEMO, help="folder written by tools.records.simulate")
+    parser.add_argument("--demo", type=Path, default=DEMO, help="folder written by `iikea records simulate`")
     chosen = parser.parse_args()
     rng = np.random.default_rng(chosen.seed)
     cohort, truth = read_cohort(chosen.demo / "cohort.csv.gz"), read_truth(chosen.demo / "true_graph.json")

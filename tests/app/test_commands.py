@@ -16,6 +16,7 @@ from tools.resources import DEMO_RECORDS
         ("records",),
         ("records", "check"),
         ("records", "fit"),
+        ("records", "simulate"),
         ("records", "merge"),
         ("predict",),
         ("demo",),
@@ -43,6 +44,16 @@ def test_the_demo_patient_is_left_out_of_the_fitted_data(iikea, tmp_path):
 
     iikea("demo", "--out", tmp_path)
     assert ClinicalDataset.open(tmp_path / "store").n_patients == open_dataset().n_patients - 1
+
+
+def test_simulated_records_are_told_and_can_be_checked(iikea, tmp_path):
+    asked = ("records", "simulate", "--patients", 40, "--seed", 3)
+    assert iikea(*asked, "--out", tmp_path / "a", "--json").json["patients"] == 40
+    assert "40 patients" in iikea(*asked, "--out", tmp_path / "b").out
+    assert iikea("records", "check", tmp_path / "b" / "cohort.csv.gz", "--json").json["patients"] == 40
+    refused = iikea("records", "simulate", "--patients", 0, "--out", tmp_path / "c")
+    assert refused.code == 2
+    assert "n_patients" in refused.err
 
 
 def test_check_says_what_the_demo_cohort_holds(iikea):

@@ -22,7 +22,7 @@ from tools.records.cohort import Cohort
 from tools.records.disease_model import Disease, DiseaseModel, Influence, internal_medicine
 from tools.records.long_csv import read
 from tools.records.names import name
-from tools.records.simulate import main, onsets, simulate, write
+from tools.records.simulate import onsets, simulate, write
 from tools.safety import files
 from tools.safety.errors import InputError
 
@@ -311,7 +311,17 @@ def test_command_gives_the_same_bytes_in_any_process(tmp_path: Path) -> None:
     digests = set()
     for hash_seed, zone in (("1", "UTC"), ("77", "Asia/Tokyo")):
         out = tmp_path / hash_seed
-        command = [sys.executable, "-m", "tools.records.simulate", "--patients", "30", "--out", str(out)]
+        command = [
+            sys.executable,
+            "-m",
+            "app.main",
+            "records",
+            "simulate",
+            "--patients",
+            "30",
+            "--out",
+            str(out),
+        ]
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "TZ": zone, "LC_ALL": "C"}
         subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=60)
         assert sorted(p.name for p in out.iterdir()) == ["README.md", "cohort.csv.gz", "true_graph.json"]
@@ -319,12 +329,13 @@ def test_command_gives_the_same_bytes_in_any_process(tmp_path: Path) -> None:
     assert len(digests) == 1
 
 
-def test_command_refuses_and_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     occupied = tmp_path / "occupied"
     occupied.write_text("mine")
-    assert main(["--patients", "3", "--out", str(occupied)]) == 2
-    assert main(["--patients", "0", "--out", str(tmp_path / "new")]) == 2
-    assert "n_patients" in capsys.readouterr().err
+    with pytest.raises(InputError, match="out"):
+        write(simulate(3, 1), occupied)
+    with pytest.raises(InputError, match="n_patients"):
+        simulate(0, 1)
     assert occupied.read_text() == "mine"
     assert [p.name for p in tmp_path.iterdir()] == ["occupied"]
 
@@ -343,7 +354,7 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_demo_files_are_what_the_command_makes(tmp_path: Path) -> None:
-    assert main(["--patients", "2000", "--seed", "7", "--out", str(tmp_path)]) == 0
+    write(simulate(2000, 7), tmp_path)
     for file in ("true_graph.json", "README.md"):
         assert (tmp_path / file).read_bytes() == (DEMO / file).read_bytes()
     made, kept = (gzip.decompress((folder / "cohort.csv.gz").read_bytes()) for folder in (tmp_path, DEMO))

@@ -15,11 +15,9 @@ history. The first `latent_periods` periods come before the record and let chron
 who come to the first visit without any are left out, so every visit has a code.
 """
 
-import argparse
 import gzip
 import json
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -252,7 +250,7 @@ program, not to care for anyone.
 
 Made from `tools/records/disease_model.json` (equations: `tools/records/simulate.py`) by
 
-    python -m tools.records.simulate --patients {n_patients} --seed {seed} --frailty {frailty:g} --out FOLDER
+    iikea records simulate --patients {n_patients} --seed {seed} --frailty {frailty:g} --out FOLDER
 
 Licence: Apache-2.0, like the program.
 """
@@ -315,26 +313,3 @@ def _truth(simulation: Simulation) -> str:
         ],
     }
     return json.dumps(truth, indent=1) + "\n"
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """`python -m tools.records.simulate`: write a simulated cohort; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.records.simulate",
-        description="Write a simulated cohort and its true causal graph.",
-    )
-    parser.add_argument("--patients", type=int, default=2000, help="number of patients (default 2000)")
-    parser.add_argument("--seed", type=int, default=7, help="of the random numbers (default 7)")
-    parser.add_argument("--frailty", type=float, default=0.25, help="variance of the frailty (default 0.25)")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
-    chosen = parser.parse_args(arguments)
-    try:
-        write(simulate(chosen.patients, chosen.seed, frailty=chosen.frailty), chosen.out)
-    except InputError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
