@@ -147,6 +147,19 @@ def test_kept_results_are_judged_by_every_metric_and_vocabulary(results):
     )
 
 
+def test_without_the_default_the_row_that_predicts_the_same_is_judged_and_said_to_be(results):
+    files = fine()
+    for row in files["category"]["rows"]:
+        row["method"] = row["method"].replace("default", "without_causal")
+    code, said = results(**files)
+    assert code == 0
+    assert "3-digit (row without_causal, whose predictions are the same): w_f1 30.90" in said["E2"]
+    files["category"]["rows"].pop()
+    code, said = results(**files)
+    assert code == 1
+    assert "has no row of default or without_causal" in said["E2"]
+
+
 @pytest.mark.parametrize("vocabulary", ["full", "category"])
 @pytest.mark.parametrize("place", range(3))
 def test_one_metric_that_only_equals_the_best_baseline_fails(vocabulary, place, results):

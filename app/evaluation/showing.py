@@ -147,7 +147,7 @@ def _caption(rows: Sequence[dict[str, Any]], manifest: "RunManifest") -> str:
 
 def _differences(differences: Sequence[dict[str, Any]]) -> Table:
     headings = (_SHOWN[metric] for metric in HEADLINES)
-    shown = _table("The default less another method, points", "less", *headings)
+    shown = _table(f"The row {differences[0]['method']} less another, points", "less", *headings)
     for against in dict.fromkeys(each["against"] for each in differences):
         mine = {each["metric"]: each for each in differences if each["against"] == against}
         values = (_signed(mine.get(metric)) for metric in HEADLINES)

@@ -1,11 +1,11 @@
 """The results: one row a method, how much better the default is than each other, and for whom and on what."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from app.evaluation.asked import BASELINES, DEFAULT
+from app.evaluation.asked import ABLATIONS, BASELINES, DEFAULT
 from app.evaluation.folds import Fold
 from tools.evaluation.examples import Examples, examples
 from tools.evaluation.frequency import Banded, joined, recall_by_frequency
@@ -155,19 +155,20 @@ def build(answers: Answers, graphs: GraphsOf, truth: Truth) -> dict[str, Any]:
 def _differences(
     answers: Answers, rows: Sequence[Row], truth: Sequence[Examples], resampling: Resampling
 ) -> list[dict[str, Any]]:
-    """The default less the best baseline of each headline, and less every other method of the graph."""
-    if DEFAULT not in answers:
+    """What leads less the best baseline of each headline, and less every other method of the graph."""
+    leading = leader(answers)
+    if leading is None:
         return []
     against: dict[str, tuple[str, ...]] = {
-        method: HEADLINES for method in answers if method not in {*BASELINES, DEFAULT}
+        method: HEADLINES for method in answers if method not in {*BASELINES, leading}
     }
     best = {metric: name for metric in HEADLINES if (name := _best_baseline(rows, metric))}
     for name in dict.fromkeys(best.values()):
         against[name] = tuple(metric for metric in HEADLINES if best.get(metric) == name)
     found = []
     for other, metrics in against.items():
-        compared = compare(answers[DEFAULT], answers[other], truth, resampling)
-        found += [_difference(other, metric, compared[metric]) for metric in metrics]
+        compared = compare(answers[leading], answers[other], truth, resampling)
+        found += [_difference(leading, other, metric, compared[metric]) for metric in metrics]
     return found
 
 
@@ -177,7 +178,7 @@ def _differences_of_graphs(graphs: GraphsOf, resampling: Resampling) -> list[dic
         return []
     others = {method: each for method, each in graphs.items() if method != DEFAULT}
     return [
-        _difference(method, GAIN, gain_difference(graphs[DEFAULT], each, resampling))
+        _difference(DEFAULT, method, GAIN, gain_difference(graphs[DEFAULT], each, resampling))
         for method, each in others.items()
     ]
 
@@ -188,9 +189,15 @@ def _best_baseline(rows: Sequence[Row], metric: str) -> str | None:
     return max(known, key=lambda method: known[method], default=None)
 
 
-def _difference(against: str, metric: str, interval: Interval) -> dict[str, Any]:
+def leader(methods: Iterable[str]) -> str | None:
+    """Which method the others are compared with: the default; where it is left out, its first ablation."""
+    asked = set(methods)
+    return next((method for method in (DEFAULT, *ABLATIONS) if method in asked), None)
+
+
+def _difference(method: str, against: str, metric: str, interval: Interval) -> dict[str, Any]:
     return {
-        "method": DEFAULT,
+        "method": method,
         "against": against,
         "is_best_baseline": against in BASELINES,
         "metric": metric,

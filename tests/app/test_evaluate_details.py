@@ -99,6 +99,16 @@ def test_the_benchmark_reads_what_the_command_prints(iikea, tmp_path):
         read(tmp_path, "full", ["default"])
 
 
+def test_without_the_default_its_first_ablation_is_compared(iikea, tmp_path):
+    asked = (*EVALUATE, "--methods", "linear,without_knowledge,without_causal", "--limit", 2)
+    found = iikea(*asked, "--out", tmp_path, "--json").json["differences"]
+    assert {(each["method"], each["against"]) for each in found} == {
+        ("without_causal", "linear"),
+        ("without_causal", "without_knowledge"),
+    }
+    assert "The row without_causal less another" in iikea(*asked, "--out", tmp_path).out
+
+
 @pytest.fixture
 def people(tmp_path):
     """diabetes130 records of 150 patients with two visits, half of them women, every fifth younger."""
