@@ -8,7 +8,7 @@ import typer
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 Format = Annotated[
     str | None,
-    typer.Option("--format", help="mimic3, mimic4, csv, diabetes130 or parquet. Guessed when left out."),
+    typer.Option("--format", help="mimic3, mimic4, csv, diabetes130, fhir or parquet. Guessed if left out."),
 ]
 System = Annotated[
     str | None,
@@ -22,6 +22,15 @@ Codes = Annotated[
         "ICD-10-CM); `icd9`: ICD-10-CM mapped to ICD-9-CM by GEM, all targets kept.",
     ),
 ]
+Fhir = Annotated[
+    Path | None,
+    typer.Option("--fhir", help="Write a FHIR R4B Bundle: a RiskAssessment and its Provenance."),
+]
+Subject = Annotated[
+    str | None,
+    typer.Option("--subject", help="Whose the RiskAssessment is: Patient/ID. Left out: not named."),
+]
+Csv = Annotated[Path | None, typer.Option("--csv", help="Write the predictions as a table for spreadsheets.")]
 Libraries = Annotated[
     list[Path] | None,
     typer.Option(

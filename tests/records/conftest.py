@@ -1,9 +1,12 @@
 import csv
 import gzip
+import json
 import os
 from pathlib import Path
 
 import pytest
+
+from tests.records.writers import fhir as writer
 
 
 @pytest.fixture
@@ -30,6 +33,29 @@ def mimic3(tmp_path, write_table):
         return folder
 
     return write
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    def save(*resources, name="b.json", full_urls=()):
+        entries = [{"resource": resource} for resource in resources]
+        for entry, url in zip(entries, full_urls, strict=False):
+            entry["fullUrl"] = url
+        content = {"type": "collection", "entry": entries, "resourceType": "Bundle"}
+        return writer.save(tmp_path / name, json.dumps(content))
+
+    return save
+
+
+@pytest.fixture
+def bulk(tmp_path):
+    def save(*resources, types=("Patient", "Encounter", "Condition")):
+        for type_ in types:
+            lines = [json.dumps(r) for r in resources if r["resourceType"] == type_]
+            writer.save(tmp_path / f"{type_}.ndjson", "\n".join(lines))
+        return tmp_path
+
+    return save
 
 
 @pytest.fixture(scope="session")

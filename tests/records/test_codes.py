@@ -95,6 +95,15 @@ def test_other_systems_keep_dots_and_case():
         (" icd10cm ", ICD10CM),
         ("http://hl7.org/fhir/sid/icd-10-cm", ICD10CM),
         ("snomed", "SNOMED"),
+        ("snomed-ct", "SNOMED"),
+        ("SNOMED CT", "SNOMED"),
+        ("http://snomed.info/sct", "SNOMED"),
+        ("urn:oid:2.16.840.1.113883.6.96", "SNOMED"),
+        ("urn:oid:2.16.840.1.113883.6.90", "ICD10CM"),
+        ("http://mimic.mit.edu/fhir/mimic/CodeSystem/mimic-diagnosis-icd10", "ICD10CM"),
+        ("http://hl7.org/fhir/sid/icd-9-cm", "ICD9CM"),
+        ("urn:oid:2.16.840.1.113883.6.103", "ICD9CM"),
+        ("http://hl7.org/fhir/sid/icd-10", "HTTP://HL7.ORG/FHIR/SID/ICD-10"),
     ],
 )
 def test_spellings_of_systems(spelling, system):

@@ -4,10 +4,19 @@ import re
 
 ICD9CM = "ICD9CM"
 ICD10CM = "ICD10CM"
+SNOMED = "SNOMED"
 
 _SYSTEM_SPELLINGS = {
-    ICD9CM: ("9", "9CM", "ICD9", "ICD9CM", "ICD09", "ICD9DX", "HTTPHL7ORGFHIRSIDICD9CM"),
-    ICD10CM: ("10", "10CM", "ICD10", "ICD10CM", "ICD10DX", "HTTPHL7ORGFHIRSIDICD10CM"),
+    ICD9CM: (
+        *("9", "9CM", "ICD9", "ICD9CM", "ICD09", "ICD9DX", "HTTPHL7ORGFHIRSIDICD9CM"),
+        *("HTTPHL7ORGFHIRSIDICD9CMDIAGNOSIS", "URNOID21684011138836103"),
+        "HTTPMIMICMITEDUFHIRMIMICCODESYSTEMMIMICDIAGNOSISICD9",
+    ),
+    ICD10CM: (
+        *("10", "10CM", "ICD10", "ICD10CM", "ICD10DX", "HTTPHL7ORGFHIRSIDICD10CM"),
+        *("URNOID2168401113883690", "HTTPMIMICMITEDUFHIRMIMICCODESYSTEMMIMICDIAGNOSISICD10"),
+    ),
+    SNOMED: ("SNOMED", "SNOMEDCT", "HTTPSNOMEDINFOSCT", "HTTPSSNOMEDINFOSCT", "URNOID2168401113883696"),
 }
 _SYSTEMS = {spelling: system for system, spellings in _SYSTEM_SPELLINGS.items() for spelling in spellings}
 _SHAPES = {
@@ -28,7 +37,8 @@ def system_name(text: str) -> str:
         text: any spelling, such as `9`, `ICD9`, `ICD-9-CM`, `icd10`.
 
     Returns:
-        `ICD9CM` or `ICD10CM` for their spellings, otherwise the text in upper case without outer spaces.
+        `ICD9CM`, `ICD10CM` or `SNOMED` for their spellings, FHIR's URIs among them, otherwise the text in
+        upper case without outer spaces.
     """
     name = text.strip().upper()
     return _SYSTEMS.get(re.sub(r"[^A-Z0-9]", "", name), name)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from tools.records import diabetes130, long_csv, mimic3, mimic4, parquet
+from tools.records import diabetes130, fhir, long_csv, mimic3, mimic4, parquet
 from tools.records.cohort import Cohort
 from tools.safety.errors import InputError
 
@@ -29,6 +29,7 @@ FORMATS: dict[str, Format | OpenFormat] = {
     mimic3.NAME: Format(mimic3.NEEDS, mimic3.matches, mimic3.read),
     mimic4.NAME: Format(mimic4.NEEDS, mimic4.matches, mimic4.read),
     diabetes130.NAME: Format(diabetes130.NEEDS, diabetes130.matches, diabetes130.read),
+    fhir.NAME: Format(fhir.NEEDS, fhir.matches, fhir.read),
     long_csv.NAME: OpenFormat(long_csv.NEEDS, long_csv.matches, long_csv.read),
     parquet.NAME: OpenFormat(parquet.NEEDS, parquet.matches, parquet.read),
 }
