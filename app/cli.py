@@ -9,7 +9,7 @@ from app import commands, fitting
 from app.console import errors_as_exit_codes
 from app.evaluating import evaluate
 from app.knowledge import knowledge
-from app.options import Codes, Format, Json, Libraries, System
+from app.options import Codes, Csv, Fhir, Format, Json, Libraries, Subject, System
 
 app = typer.Typer(
     name="iikea",
@@ -179,6 +179,9 @@ def predict(
     report: Annotated[
         Path | None, typer.Option("--report", help="Write a self-contained HTML report.")
     ] = None,
+    fhir: Fhir = None,
+    subject: Subject = None,
+    csv: Csv = None,
     results: Results = None,
     as_json: Json = False,
 ) -> None:
@@ -199,7 +202,8 @@ def predict(
     }
     with errors_as_exit_codes(as_json):
         asked = commands.Asked(history, patient, records, format, system, visits)
-        commands.predict(asked, comment, settings, commands.Kept(report, results), as_json)
+        kept = commands.Kept(report, results, fhir, subject, csv)
+        commands.predict(asked, comment, settings, kept, as_json)
 
 
 @app.command()

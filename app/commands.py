@@ -37,17 +37,44 @@ class Asked(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """Where a result is written besides the terminal: an HTML report, a folder of stored results."""
+    """Where a result is written besides the terminal.
+
+    Attributes:
+        report: HTML file.
+        results: folder of stored results.
+        fhir: file of a FHIR Bundle.
+        subject: reference to the patient in it.
+        csv: file of the predictions.
+    """
 
     report: Path | None = None
     results: Path | None = None
+    fhir: Path | None = None
+    subject: str | None = None
+    csv: Path | None = None
+
+    def require_places(self) -> None:
+        """Check before the work that it can be kept so.
+
+        Raises:
+            InputError: a file cannot be named so, or the subject is no reference or of no use.
+        """
+        from tools.reporting.fhir import require_subject
+        from tools.reporting.writing import require_place
+
+        for field, path in (("report", self.report), ("fhir", self.fhir), ("csv", self.csv)):
+            if path is not None:
+                require_place(path, field)
+        if self.subject is not None:
+            if self.fhir is None:
+                raise InputError("subject", "goes into the FHIR Bundle; name its file by --fhir too")
+            require_subject(self.subject)
 
 
 def predict(asked: Asked, comment: str, settings: dict[str, Any], kept: Kept, as_json: bool) -> None:
     """Predicts, prints, and writes report and result; a refusal ends with exit code 2."""
     refuse_open_tracing()
-    if kept.report is not None and not kept.report.parent.is_dir():
-        raise InputError("report", "its folder does not exist; make it first")
+    kept.require_places()
     visits, notices = _visits(asked)
     _finish(_predicted(visits, comment, settings, notices), kept, as_json)
 
@@ -159,11 +186,18 @@ def _finish(result: "DiagnosisResult", kept: Kept, as_json: bool) -> None:
         results.store(result, kept.results)
     if kept.report is not None:
         predicting.write_report(result, kept.report)
+    if not result.refusal:
+        if kept.fhir is not None:
+            predicting.write_fhir(result, kept.subject, kept.fhir)
+        if kept.csv is not None:
+            predicting.write_table(result, kept.csv)
     if as_json:
         console.print_json(result.model_dump(mode="json"))
     else:
         predicting.show(result)
     if result.refusal:
+        if kept.fhir or kept.csv:
+            console.err.print("Without a prediction nothing was written as FHIR or CSV.")
         raise SystemExit(_REFUSED)
 
 

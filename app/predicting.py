@@ -1,5 +1,6 @@
 """Runs the diagnosis graph for one patient, with its progress shown, and prints the result."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import shorten
 from typing import Any, Literal
@@ -14,7 +15,6 @@ from graph.state import DiagnosisInput
 from tools.records.faults import counted
 from tools.reporting.result import DiagnosisResult, Finding, GraphScores, IdentifiedBy, Knowledge
 from tools.reporting.words import STOPPED, scored_by, share, sign
-from tools.safety.errors import InputError
 
 _ONE_LINE = frozenset({"#", "visit", "chance", "strength", "95 % interval", "confidence"})
 _NAME_WIDTH = 56
@@ -77,13 +77,33 @@ def write_report(result: DiagnosisResult, path: Path) -> None:
     """The HTML report of a result.
 
     Raises:
-        InputError: the file's folder does not exist.
+        InputError: the file cannot be written.
     """
     from tools.reporting import html
 
-    if not path.parent.is_dir():
-        raise InputError("report", "its folder does not exist; make it first")
     html.write(result, path)
+
+
+def write_fhir(result: DiagnosisResult, subject: str | None, path: Path) -> None:
+    """The result as a FHIR Bundle, made at this moment.
+
+    Raises:
+        InputError: the file cannot be written, or there is no prediction.
+    """
+    from tools.reporting import fhir
+
+    fhir.write(result, subject, datetime.now(UTC), path)
+
+
+def write_table(result: DiagnosisResult, path: Path) -> None:
+    """The predictions as CSV.
+
+    Raises:
+        InputError: the file cannot be written, or there is no prediction.
+    """
+    from tools.reporting import table
+
+    table.write(result, path)
 
 
 def show(result: DiagnosisResult) -> None:

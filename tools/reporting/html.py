@@ -16,8 +16,8 @@ from tools.reporting import figures
 from tools.reporting.result import DiagnosisResult, Finding, IterationScore, Prediction
 from tools.reporting.templates import fill
 from tools.reporting.words import LEAST_SHARE, STOPPED, percent, percent_range
+from tools.reporting.writing import write_result
 from tools.safety.errors import InputError
-from tools.safety.files import write_whole
 
 
 class Disagreement(NamedTuple):
@@ -122,17 +122,7 @@ def write(result: DiagnosisResult, path: str | os.PathLike[str]) -> None:
     Raises:
         InputError: see `render`; or the folder does not exist or cannot be written to.
     """
-    target = Path(path)
-    if not target.parent.is_dir():
-        raise InputError("report", "its folder does not exist; create the folder first")
-    if target.is_dir():
-        raise InputError("report", "the path is a folder; name a file in it")
-    page = render(result).encode()
-    try:
-        write_whole(target, page)
-    except OSError as error:
-        reason = error.strerror or "the system refused"
-        raise InputError("report", f"cannot be written: {reason}; choose another place") from error
+    write_result(Path(path), render(result), "report")
 
 
 def _best(scores: Iterable[IterationScore]) -> int | None:
