@@ -43,7 +43,11 @@ class Numbering:
     def find(self, values: "pd.Series[str]") -> IntArray:
         """Numbers of the values, -1 where a value has none; shape (len(values),)."""
         at, distinct = pd.factorize(values)
-        return _array(self._numbers.get(text, UNKNOWN) for text in distinct)[at]
+        return self.find_distinct(distinct)[at]
+
+    def find_distinct(self, texts: Iterable[str]) -> IntArray:
+        """Numbers of some texts, -1 where a text has none."""
+        return _array(self._numbers.get(text, UNKNOWN) for text in texts)
 
 
 class Concepts:
@@ -79,10 +83,11 @@ class Concepts:
             if display and number != UNKNOWN:
                 self._displays[number] = min(display, self._displays.get(number, display))
 
-    def vocabulary(self) -> tuple[Vocabulary, IntArray]:
-        """The vocabulary, and the column of each number."""
-        in_order = sorted(self._numbers.items())
-        columns = np.empty(len(in_order), dtype=np.int64)
+    def vocabulary(self, used: IntArray) -> tuple[Vocabulary, IntArray]:
+        """The vocabulary of the numbers in use, and the column of each number, `UNKNOWN` for others."""
+        in_use = set(used.tolist())
+        in_order = sorted(item for item in self._numbers.items() if item[1] in in_use)
+        columns = np.full(len(self._numbers), UNKNOWN, dtype=np.int64)
         columns[[number for _, number in in_order]] = np.arange(len(in_order))
         named = [name(*pair, self._displays.get(number)) for pair, number in in_order]
         vocabulary = Vocabulary.of_columns(
@@ -178,10 +183,10 @@ def assemble(
     in_order = np.lexsort((visits.rank, visits.time, patient))
     visit_place = np.empty(len(in_order), dtype=np.int64)
     visit_place[in_order] = np.arange(len(in_order))
-    vocabulary, columns = concepts.vocabulary()
-    visit, column = entries
+    visit, concept = entries
+    vocabulary, columns = concepts.vocabulary(distinct(concept))
     width = max(len(vocabulary), 1)
-    pairs = distinct(visit_place[visit] * width + columns[column])
+    pairs = distinct(visit_place[visit] * width + columns[concept])
     codes_per_visit = np.bincount(pairs // width, minlength=len(in_order))
     visits_per_patient = np.bincount(patient, minlength=len(ids))
     return Cohort(
@@ -224,6 +229,17 @@ def grouped(patient: IntArray, key: IntArray) -> tuple[IntArray, IntArray, IntAr
     pair = np.empty(len(p), dtype=np.int64)
     pair[in_order] = np.cumsum(first) - 1
     return p[first], k[first], pair[np.cumsum(begins) - 1]
+
+
+def with_visits(patients: Sequence[str], patient: IntArray) -> tuple[tuple[str, ...], IntArray]:
+    """The patients that have a visit, and the number of each visit's among them.
+
+    Args:
+        patients: ids by number.
+        patient: of each visit, shape (n_visits,).
+    """
+    used = distinct(patient)
+    return tuple(patients[number] for number in used), np.searchsorted(used, patient)
 
 
 def notices_of(

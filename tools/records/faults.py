@@ -1,6 +1,7 @@
 """Where records break rules: every place is counted, the first are kept, values never are."""
 
 from bisect import insort
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -69,3 +70,25 @@ class Faults:
     def error(self, field: str) -> RecordFaults:
         """What was noted, of which there is something, as an error to raise."""
         return RecordFaults(field, self.count, self.kept)
+
+
+class Noting(NamedTuple):
+    """Where some rows of a table are, for faults.
+
+    Attributes:
+        faults: where they are noted.
+        label: put before the name of a column.
+        first_row: the row that number 0 is.
+    """
+
+    faults: Faults
+    label: str
+    first_row: int
+
+    def note(self, column: str, rows: npt.NDArray[np.integer], rule: str) -> None:
+        """Note rows, from 0, that break a rule."""
+        self.faults.add_rows(rows + self.first_row, f"{self.label}{column}", rule)
+
+    def require(self, column: str, there: npt.NDArray[np.bool_]) -> None:
+        """Note the rows without a value."""
+        self.note(column, np.flatnonzero(~there), "empty; every row needs a value here")

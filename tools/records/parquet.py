@@ -4,7 +4,6 @@ Rows are numbered from 1 in faults. Times are timestamps, dates, or whole number
 """
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +21,10 @@ from tools.records.build import (
 )
 from tools.records.codes import is_system, shape_rule, system_name
 from tools.records.cohort import Clock, Cohort, IntArray
-from tools.records.faults import Faults
+from tools.records.faults import Faults, Noting
 from tools.records.long_csv import NO_SYSTEM
-from tools.records.parquet_file import Batch, Texts, batches
+from tools.records.parquet_file import Batch, batches
+from tools.records.texts import Texts
 from tools.safety.errors import InputError
 
 NAME = "parquet"
@@ -94,7 +94,7 @@ class _Rows:
         """Read a file; broken rules are noted."""
         row = 1
         for batch in batches(file, self._system):
-            noting = _Noting(self._faults, file.name, row)
+            noting = Noting(self._faults, f"{file.name}: ", row)
             noting.require("time", batch.timed)
             for column in ("patient", "code", "system", "visit"):
                 if column in batch.texts:
@@ -113,7 +113,7 @@ class _Rows:
             return np.zeros(len(batch.time), dtype=np.int64)
         return texts.numbered(self._visits.add_distinct(texts.distinct))
 
-    def _concept(self, noting: "_Noting", batch: Batch) -> IntArray:
+    def _concept(self, noting: Noting, batch: Batch) -> IntArray:
         codes = batch.texts["code"]
         one = Texts((self._system or "",), np.zeros(len(codes.at), dtype=np.int64))
         systems = batch.texts.get("system", one)
@@ -175,19 +175,3 @@ class _Rows:
         earliest = np.full(len(of), np.iinfo(np.int64).max)
         np.minimum.at(earliest, of_row, time)
         return Visits(of, earliest, rank), of_row
-
-
-class _Noting(NamedTuple):
-    """Where the rows of a batch are, for faults."""
-
-    faults: Faults
-    file: str
-    first_row: int
-
-    def note(self, column: str, rows: IntArray, rule: str) -> None:
-        """Note rows of the batch, from 0, that break a rule."""
-        self.faults.add_rows(rows + self.first_row, f"{self.file}: {column}", rule)
-
-    def require(self, column: str, there: npt.NDArray[np.bool_]) -> None:
-        """Note the rows without a value."""
-        self.note(column, np.flatnonzero(~there), "empty; every row needs a value here")

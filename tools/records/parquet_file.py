@@ -1,7 +1,4 @@
-"""One parquet file of coded diagnoses, batch by batch, with texts as numbers into the distinct ones.
-
-Everything that knows pyarrow is here; it is imported when a file is read.
-"""
+"""One parquet file of coded diagnoses, batch by batch, with texts as numbers into the distinct ones."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tools.records.build import UNKNOWN
+from tools.records.arrow import batches_of, texts_of
 from tools.records.cohort import Clock, IntArray
 from tools.records.long_csv import COLUMNS, REQUIRED, SAY_SYSTEM
+from tools.records.texts import Texts
 from tools.safety.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,27 +24,6 @@ _WANTED = {
     "visit": "text or whole numbers",
     "time": "timestamps, dates or whole numbers",
 }
-
-
-class Texts(NamedTuple):
-    """A column of texts.
-
-    Attributes:
-        distinct: without outer spaces, none empty; each is in some row.
-        at: which of them each row has, -1 for none, shape (n_rows,).
-    """
-
-    distinct: tuple[str, ...]
-    at: IntArray
-
-    @property
-    def there(self) -> npt.NDArray[np.bool_]:
-        """Which rows have one, shape (n_rows,)."""
-        return self.at >= 0
-
-    def numbered(self, numbers: IntArray) -> IntArray:
-        """The number of each row, `UNKNOWN` for none, given those of the distinct texts."""
-        return np.asarray(np.append(numbers, UNKNOWN)[self.at], dtype=np.int64)
 
 
 class Batch(NamedTuple):
@@ -75,23 +52,7 @@ def batches(file: Path, system: str | None) -> Iterator[Batch]:
     Raises:
         InputError: pyarrow is not installed, the file cannot be read, a column is missing or of another type.
     """
-    try:
-        import pyarrow as pa
-        from pyarrow import parquet
-    except ImportError:
-        rule = "parquet files need pyarrow; install it with `pip install -e '.[parquet]'`"
-        raise InputError("records", rule) from None
-    try:
-        with parquet.ParquetFile(file) as plain:
-            schema = plain.schema_arrow
-        names = _names(file, schema, system)
-        texts = [name for name in names.values() if pa.types.is_string(schema.field(name).type)]
-        with parquet.ParquetFile(file, read_dictionary=texts) as opened:
-            for batch in opened.iter_batches(_ROWS_A_BATCH, columns=list(names.values())):
-                yield _batch({column: batch.column(name) for column, name in names.items()})
-    except (OSError, UnicodeDecodeError, pa.ArrowException):
-        rule = "not a readable parquet file of plain columns; get or write it again"
-        raise InputError(file.name, rule) from None
+    yield from batches_of(file, file.name, lambda schema: _names(file, schema, system), _batch, _ROWS_A_BATCH)
 
 
 def _names(file: Path, schema: "pa.Schema", system: str | None) -> dict[str, str]:
@@ -130,22 +91,7 @@ def _is_readable(column: str, kind: "pa.DataType") -> bool:
 
 def _batch(columns: dict[str, "pa.Array"]) -> Batch:
     clock, time, timed = _times(columns.pop("time"))
-    return Batch({column: _texts(array) for column, array in columns.items()}, clock, time, timed)
-
-
-def _texts(column: "pa.Array") -> Texts:
-    import pyarrow as pa
-
-    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    at = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    # The dictionary is that of many rows: what is in none of these is no text of theirs.
-    used = np.flatnonzero(np.bincount(at[at >= 0], minlength=len(encoded.dictionary)))
-    values = encoded.dictionary.take(pa.array(used)).to_pylist()
-    texts = ["" if value is None else str(value).strip() for value in values]
-    kept = [place for place, text in enumerate(texts) if text]
-    new = np.full(len(encoded.dictionary) + 1, -1, dtype=np.int64)
-    new[used[kept]] = np.arange(len(kept))
-    return Texts(tuple(texts[place] for place in kept), new[at])
+    return Batch({column: texts_of(array) for column, array in columns.items()}, clock, time, timed)
 
 
 def _times(column: "pa.Array") -> tuple[Clock, IntArray, npt.NDArray[np.bool_]]:
