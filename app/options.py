@@ -8,11 +8,16 @@ import typer
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 Format = Annotated[
     str | None,
-    typer.Option("--format", help="mimic3, mimic4, csv, diabetes130, fhir or parquet. Guessed if left out."),
+    typer.Option(
+        "--format",
+        help="mimic3, mimic4, meds, omop, fhir, csv, diabetes130 or parquet. Guessed when left out.",
+    ),
 ]
 System = Annotated[
     str | None,
-    typer.Option("--system", help="Code system of csv or parquet without that column: ICD9CM or ICD10CM."),
+    typer.Option(
+        "--system", help="Code system of csv or parquet without that column, or of omop: ICD9CM or ICD10CM."
+    ),
 ]
 Codes = Annotated[
     Literal["full", "category", "ccs", "icd9"],

@@ -329,7 +329,7 @@ def test_unknown_formats_and_paths_are_refused_by_name(write_table, tmp_path):
     with pytest.raises(InputError, match="no file or folder"):
         read_cohort(tmp_path / "nowhere")
     with pytest.raises(InputError, match="use one of"):
-        read_cohort(other, format="omop")
+        read_cohort(other, format="hl7v2")
 
 
 def test_a_format_is_named_in_any_case(write_table, tmp_path):

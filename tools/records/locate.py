@@ -30,3 +30,9 @@ def find_table(folder: Path, stem: str) -> Path | None:
 def is_table(path: Path) -> bool:
     """Whether a path is a .csv file, plain or compressed."""
     return path.is_file() and path.name.lower().endswith(_ENDINGS)
+
+
+def ending_of_table(path: Path) -> str | None:
+    """The end of a .csv file's name, such as `.csv.gz`, in lower case; None of what is no such file."""
+    name = path.name.lower()
+    return next((ending for ending in _ENDINGS if name.endswith(ending) and path.is_file()), None)

@@ -80,7 +80,7 @@ def read(path: Path, system: str | None = None) -> Cohort:
     )
 
 
-class _Coding(NamedTuple):
+class Coding(NamedTuple):
     """How a file's code system is known.
 
     Attributes:
@@ -94,19 +94,19 @@ class _Coding(NamedTuple):
     next_step: str = ""
 
 
-def _coding(table: Table, given: str | None) -> _Coding:
+def _coding(table: Table, given: str | None) -> Coding:
     if set(table.header()) & set(COLUMNS["system"]):
         if given is not None:
             raise InputError("system", "the file has a system column of its own; leave this argument out")
-        return _Coding(None)
+        return Coding(None)
     if given is None:
-        return _told_by_shape(_rows_by_spelling(table))
+        return told_by_shape(_rows_by_spelling(table))
     if not is_system(given):
         raise InputError("system", NO_SYSTEM)
-    return _Coding(system_name(given))
+    return Coding(system_name(given))
 
 
-def _told_by_shape(rows: Mapping[str, int]) -> _Coding:
+def told_by_shape(rows: Mapping[str, int]) -> Coding:
     """The system whose shape most rows have; ICD-9-CM where both have as many.
 
     Codes that begin with E or V may fit both systems.
@@ -118,7 +118,7 @@ def _told_by_shape(rows: Mapping[str, int]) -> _Coding:
     system = max(fitting, key=lambda s: sum(rows[text] for text in fitting[s]))
     fits_both = fitting[ICD9CM] == fitting[ICD10CM] == rows.keys()
     step = f", the system taken since the file names none; mend it, or {SAY_SYSTEM}"
-    return _Coding(system, is_clear=not (rows and fits_both), next_step=step)
+    return Coding(system, is_clear=not (rows and fits_both), next_step=step)
 
 
 def _rows_by_spelling(table: Table) -> dict[str, int]:
@@ -148,7 +148,7 @@ def _times(table: Table, texts: "pd.Series[str]", clock: Clock) -> IntArray:
     return times
 
 
-def _numbers(table: Table, chunk: pd.DataFrame, concepts: Concepts, coding: _Coding) -> IntArray:
+def _numbers(table: Table, chunk: pd.DataFrame, concepts: Concepts, coding: Coding) -> IntArray:
     numbers = np.full(len(chunk), UNKNOWN, dtype=np.int64)
     one = coding.system
     systems = chunk["system"] if one is None else pd.Series(one, index=chunk.index, dtype=object)

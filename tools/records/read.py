@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from tools.records import diabetes130, fhir, long_csv, mimic3, mimic4, parquet
+from tools.records import diabetes130, fhir, long_csv, meds, mimic3, mimic4, omop, parquet
 from tools.records.cohort import Cohort
 from tools.safety.errors import InputError
 
@@ -30,6 +30,8 @@ FORMATS: dict[str, Format | OpenFormat] = {
     mimic4.NAME: Format(mimic4.NEEDS, mimic4.matches, mimic4.read),
     diabetes130.NAME: Format(diabetes130.NEEDS, diabetes130.matches, diabetes130.read),
     fhir.NAME: Format(fhir.NEEDS, fhir.matches, fhir.read),
+    meds.NAME: Format(meds.NEEDS, meds.matches, meds.read),
+    omop.NAME: OpenFormat(omop.NEEDS, omop.matches, omop.read),
     long_csv.NAME: OpenFormat(long_csv.NEEDS, long_csv.matches, long_csv.read),
     parquet.NAME: OpenFormat(parquet.NEEDS, parquet.matches, parquet.read),
 }
@@ -55,7 +57,8 @@ def read_cohort(path: str | Path, format: str | None = None, system: str | None 
     Args:
         path: a file or a folder.
         format: a name of `FORMATS`; told from the files when None.
-        system: the code system of a long CSV, or of parquet files, without a system column.
+        system: the code system of a long CSV, or of parquet files, without a system column; of OMOP's source
+            values where CONCEPT does not tell.
 
     Raises:
         InputError: unknown path or format, or records that break rules; then `faults` lists the first

@@ -1,9 +1,9 @@
 """Delimited files as a stream of checked chunks; what breaks a rule is collected by row and column."""
 
 import csv
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -30,12 +30,15 @@ class Table:
         path: the file.
         faults: where broken rules are noted.
         label: put before column names in faults, for formats of several files (`ADMISSIONS`).
+        may_be_tabbed: a header with tabs makes it a table with tabs for commas, in which quotes around a cell
+            are dropped and other quotes are text.
     """
 
-    def __init__(self, path: Path, faults: Faults, label: str = "") -> None:
+    def __init__(self, path: Path, faults: Faults, label: str = "", may_be_tabbed: bool = False) -> None:
         self.path = path
         self.faults = faults
         self.label = label
+        self._may_be_tabbed = may_be_tabbed
 
     def header(self) -> tuple[str, ...]:
         """Column names in lower case.
@@ -44,7 +47,7 @@ class Table:
             InputError: the file cannot be opened, holds no line, or no header can be made of the first.
         """
         with open_text(self.path, self._name) as stream:
-            return self._header(csv.reader(self._lines(stream), strict=True))
+            return self._header(self._reader(stream)[0])
 
     def chunks(self, columns: Mapping[str, tuple[str, ...]], required: Set[str]) -> Iterator[pd.DataFrame]:
         """The wanted columns, without outer spaces, chunk by chunk.
@@ -60,11 +63,11 @@ class Table:
             InputError: the file cannot be opened, holds no line, or no header can be made of the first.
         """
         with open_text(self.path, self._name) as stream:
-            reader = csv.reader(self._lines(stream), strict=True)
+            reader, clean = self._reader(stream)
             header = self._header(reader)
             places = self._places(header, columns, required)
             if required <= places.keys():
-                yield from self._frames(self._records(reader, len(header)), places)
+                yield from self._frames(self._records(reader, len(header)), places, clean)
 
     def name_of(self, column: str) -> str:
         """How faults call a column."""
@@ -83,9 +86,19 @@ class Table:
     def _name(self) -> str:
         return self.label or "records"
 
+    def _reader(self, stream: TextIO) -> "tuple[Reader, Callable[[str], str]]":
+        """The reader of the file's rows, and what cleans a cell."""
+        lines = self._lines(stream)
+        if self._may_be_tabbed:
+            first = list(islice(lines, 1))
+            lines = chain(first, lines)
+            if first and "\t" in first[0]:
+                return csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE), _unquoted
+        return csv.reader(lines, strict=True), str.strip
+
     def _header(self, reader: "Reader") -> tuple[str, ...]:
         try:
-            return tuple(cell.strip().lower() for cell in next(reader))
+            return tuple(_unquoted(cell).lower() for cell in next(reader))
         except StopIteration:
             self.faults.refuse(self._name)
             raise InputError(self._name, "the file is empty; it needs a header line") from None
@@ -145,20 +158,28 @@ class Table:
         return places
 
     def _frames(
-        self, records: Iterator[tuple[int, list[str]]], places: dict[str, int]
+        self,
+        records: Iterator[tuple[int, list[str]]],
+        places: dict[str, int],
+        clean: Callable[[str], str],
     ) -> Iterator[pd.DataFrame]:
         # A single index would make itemgetter give a bare cell, so one more is picked and dropped below.
         pick = itemgetter(*places.values(), 0)
         while chunk := [(row, *pick(cells)) for row, cells in islice(records, _ROWS_A_CHUNK)]:
             rows, *values = zip(*chunk, strict=True)
             yield pd.DataFrame(
-                {name: [v.strip() for v in column] for name, column in zip(places, values, strict=False)},
+                {name: [clean(v) for v in column] for name, column in zip(places, values, strict=False)},
                 index=pd.Index(rows, name="row"),
                 dtype=object,
             )
 
     def _whole_row(self, row: int, rule: str) -> None:
         self.faults.add(row, self.name_of(_WHOLE_ROW), rule)
+
+
+def _unquoted(cell: str) -> str:
+    cell = cell.strip()
+    return cell[1:-1].strip() if len(cell) > 1 and cell[0] == cell[-1] == '"' else cell
 
 
 def _is_unicode(line: str) -> bool:
