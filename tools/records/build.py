@@ -33,8 +33,8 @@ class Numbering:
 
     def add(self, values: "pd.Series[str]") -> IntArray:
         """Numbers of the values, new ones where a value is new; shape (len(values),)."""
-        at, distinct = pd.factorize(values)
-        return self.add_distinct(distinct)[at]
+        at, distinct = pd.factorize(values.to_numpy())
+        return self.add_distinct(distinct.tolist())[at]
 
     def add_distinct(self, texts: Iterable[str]) -> IntArray:
         """Numbers of some texts, new ones where a text is new."""
@@ -42,8 +42,8 @@ class Numbering:
 
     def find(self, values: "pd.Series[str]") -> IntArray:
         """Numbers of the values, -1 where a value has none; shape (len(values),)."""
-        at, distinct = pd.factorize(values)
-        return self.find_distinct(distinct)[at]
+        at, distinct = pd.factorize(values.to_numpy())
+        return self.find_distinct(distinct.tolist())[at]
 
     def find_distinct(self, texts: Iterable[str]) -> IntArray:
         """Numbers of some texts, -1 where a text has none."""
@@ -65,8 +65,8 @@ class Concepts:
             system: as `tools.records.codes.system_name` gives it.
             spellings: with or without dot, shape (n,).
         """
-        at, distinct = pd.factorize(spellings)
-        return self.add_distinct(system, distinct)[at]
+        at, distinct = pd.factorize(spellings.to_numpy())
+        return self.add_distinct(system, distinct.tolist())[at]
 
     def add_distinct(self, system: str, spellings: Iterable[str]) -> IntArray:
         """Numbers of some spellings, see `add`."""

@@ -1,9 +1,10 @@
 """Delimited files as a stream of checked chunks; what breaks a rule is collected by row and column."""
 
 import csv
-from collections.abc import Callable, Iterator, Mapping, Set
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from functools import partial
-from itertools import chain, islice
+from itertools import accumulate, chain, islice
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 _LONGEST_LINE = 1_000_000
 _ROWS_A_CHUNK = 50_000
+_ROWS_AT_ONCE = 2_000
+_LINES_AT_ONCE = 64  # of the longest lines these are 64 MB
+_LINE_ENDS = re.compile(r"\r\n|\r|\n")
 _WHOLE_ROW = "(row)"
 
 
@@ -107,17 +111,32 @@ class Table:
             raise self.faults.error(self._name) from None
 
     def _lines(self, stream: TextIO) -> Iterator[str]:
-        row = 0
-        lines = iter(partial(stream.readline, _LONGEST_LINE), "")
-        while True:
+        return chain.from_iterable(self._checked_lines(stream))
+
+    def _checked_lines(self, stream: TextIO) -> Iterator[Iterable[str]]:
+        """Lines, some at a time, since what is sound is told of many as fast as of one; the header alone."""
+        row, is_whole = 1, True
+        remaining = iter(partial(stream.readline, _LONGEST_LINE), "")
+        while is_whole:
+            lines: list[str] = []
             try:
-                line = next(lines)
-            except StopIteration:
-                return
+                # Lines read before the stream raises stay in the list.
+                lines.extend(islice(remaining, _LINES_AT_ONCE if row > 1 else 1))
             except UNREADABLE:
-                self._whole_row(row + 1, damage(self.path))
+                self._whole_row(row + len(lines), damage(self.path))
+                is_whole = False
+            if not lines:
                 return
-            row += 1
+            text = "".join(lines)
+            if len(text) < _LONGEST_LINE and text.isascii() and "\0" not in text:
+                yield lines
+            else:
+                yield self._looked_at(lines, row)
+                is_whole &= max(map(len, lines)) < _LONGEST_LINE
+            row += len(lines)
+
+    def _looked_at(self, lines: Iterable[str], first_row: int) -> Iterator[str]:
+        for row, line in enumerate(lines, first_row):
             if len(line) == _LONGEST_LINE:
                 self._whole_row(row, f"longer than {_LONGEST_LINE:,} characters; is this a table?")
                 return
@@ -127,21 +146,36 @@ class Table:
                 self._whole_row(row, "not UTF-8; save the file in that encoding")
             yield line
 
-    def _records(self, reader: "Reader", width: int) -> Iterator[tuple[int, list[str]]]:
-        while True:
-            row = reader.line_num + 1
+    def _records(self, reader: "Reader", width: int) -> Iterator[tuple[Sequence[int], list[list[str]]]]:
+        """The cells of some rows at a time, with the lines that these begin at."""
+        is_whole = False
+        while not is_whole:
+            row, cells, is_broken = reader.line_num + 1, list[list[str]](), False
             try:
-                cells = next(reader)
-            except StopIteration:
-                return
+                # Rows read before the reader raises stay in the list.
+                cells.extend(islice(reader, min(_ROWS_AT_ONCE, _ROWS_A_CHUNK)))
+                is_whole = not cells
             except csv.Error:
-                self._whole_row(row, "a quote is not closed or text follows its end; mend the quoting")
-                continue
-            if len(cells) == width:
-                yield row, cells
-            elif cells:
-                found = counted(len(cells), "field")
+                is_broken = True
+            rows: Sequence[int] = range(row, row + len(cells))
+            if is_broken or reader.line_num + 1 - row != len(cells):
+                *rows, after = accumulate(map(_lines_of, cells), initial=row)
+                if is_broken:
+                    self._whole_row(after, "a quote is not closed or text follows its end; mend the quoting")
+            if any(len(row_cells) != width for row_cells in cells):
+                rows, cells = self._of_width(width, rows, cells)
+            yield rows, cells
+
+    def _of_width(
+        self, width: int, rows: Sequence[int], cells: list[list[str]]
+    ) -> tuple[list[int], list[list[str]]]:
+        """Those rows that are as wide as the header; others are noted unless they are blank."""
+        for row, row_cells in zip(rows, cells, strict=True):
+            if row_cells and len(row_cells) != width:
+                found = counted(len(row_cells), "field")
                 self._whole_row(row, f"has {found} where the header has {width}; quote commas")
+        kept = [place for place, row_cells in enumerate(cells) if len(row_cells) == width]
+        return [rows[place] for place in kept], [cells[place] for place in kept]
 
     def _places(
         self, header: tuple[str, ...], columns: Mapping[str, tuple[str, ...]], required: Set[str]
@@ -159,22 +193,31 @@ class Table:
 
     def _frames(
         self,
-        records: Iterator[tuple[int, list[str]]],
+        records: Iterator[tuple[Sequence[int], list[list[str]]]],
         places: dict[str, int],
         clean: Callable[[str], str],
     ) -> Iterator[pd.DataFrame]:
         # A single index would make itemgetter give a bare cell, so one more is picked and dropped below.
         pick = itemgetter(*places.values(), 0)
-        while chunk := [(row, *pick(cells)) for row, cells in islice(records, _ROWS_A_CHUNK)]:
-            rows, *values = zip(*chunk, strict=True)
-            yield pd.DataFrame(
-                {name: [clean(v) for v in column] for name, column in zip(places, values, strict=False)},
-                index=pd.Index(rows, name="row"),
-                dtype=object,
-            )
+        rows, chunk = list[int](), list[tuple[str, ...]]()
+        for some_rows, cells in chain(records, [([], [])]):
+            rows.extend(some_rows)
+            chunk.extend(map(pick, cells))
+            if chunk and (len(chunk) >= _ROWS_A_CHUNK or not cells):
+                columns = {
+                    name: list(map(clean, column))
+                    for name, column in zip(places, zip(*chunk, strict=True), strict=False)
+                }
+                yield pd.DataFrame(columns, index=pd.Index(rows, name="row"), dtype=object)
+                rows, chunk = [], []
 
     def _whole_row(self, row: int, rule: str) -> None:
         self.faults.add(row, self.name_of(_WHOLE_ROW), rule)
+
+
+def _lines_of(cells: list[str]) -> int:
+    """How many lines a row takes."""
+    return 1 + sum(len(_LINE_ENDS.findall(cell)) for cell in cells)
 
 
 def _unquoted(cell: str) -> str:

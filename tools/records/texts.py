@@ -38,7 +38,8 @@ def no_texts(n_rows: int) -> Texts:
 
 def texts_in(cells: "pd.Series[str]") -> Texts:
     """A column of a table, whose cells have no outer spaces; empty ones are none."""
-    at, distinct = pd.factorize(cells)
+    at, found = pd.factorize(cells.to_numpy())
+    distinct = found.tolist()
     kept = [place for place, text in enumerate(distinct) if text]
     new = np.full(len(distinct), -1, dtype=np.int64)
     new[kept] = np.arange(len(kept))
