@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 from tools.records.codes import (
     ICD9CM,
     ICD10CM,
-    SNOMED,
     category,
     dotted,
     is_valid,
