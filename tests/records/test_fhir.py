@@ -87,7 +87,7 @@ def test_one_bundle_may_be_a_file(bundle, name):
 UUID = "urn:uuid:0b2f4f4e-7d3a-4d0e-9a27-6a1c1f7f0a11"
 WAYS = {
     "type and id": ("Patient/p", None),
-    "of a version": ("Patient/p/_history/3", None),
+    "of a version": ("Patient/p/_history/v-3", None),
     "absolute": ("https://ehr.example/fhir/R4/Patient/p", None),
     "absolute, of a version": (
         "https://ehr.example/fhir/Patient/p/_history/2",

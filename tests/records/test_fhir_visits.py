@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.records.fhir_samples import condition, day, encounter, patient, plainly
+from tests.records.fhir_samples import ONE, condition, day, encounter, patient, plainly
 from tools.records.read import read_cohort
 
 in_fixtures = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -101,6 +101,29 @@ def test_days_find_the_visit_that_a_slow_search_finds(bundle, stays, asked):
         assert [codes for _, codes in visits] == [
             sorted(expected[key]) for key in sorted(expected) if key[0] == who
         ]
+
+
+def test_a_day_comes_after_what_began_the_evening_before_where_it_is_midnight_elsewhere(bundle):
+    evening = encounter(start="2019-12-31T19:00:00-05:00")
+    alone = condition("4280", encounter=None, onsetDateTime="2020-01-01")
+    at = day("2020-01-01")
+    found = read_cohort(bundle(patient(), evening, condition(), alone))
+    assert plainly(found) == {"p": [(at, ["4019"]), (at, ["4280"])]}
+
+
+@pytest.mark.parametrize("ends", [("2020-01-02", "2020-01-05"), ("2020-01-05", "2020-01-02")])
+def test_an_encounter_listed_again_lasts_to_its_later_end(bundle, ends):
+    stays = [encounter(end=end) for end in ends]
+    found = read_cohort(bundle(patient(), *stays, condition(encounter=None, onsetDateTime="2020-01-04")))
+    assert plainly(found) == ONE
+
+
+def test_a_date_that_is_whole_elsewhere_is_not_partial(bundle):
+    found = read_cohort(
+        bundle(patient(), encounter(start="2020"), encounter(start="2020-01-01"), condition())
+    )
+    assert plainly(found) == ONE
+    assert not notices(found)
 
 
 def test_partial_dates_are_the_first_of_their_month_or_year(bundle):

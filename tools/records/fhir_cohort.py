@@ -14,7 +14,8 @@ from tools.records.fhir_reading import Reading
 from tools.safety.errors import InputError
 
 _DAY_S = 86_400
-_BEFORE_ENCOUNTERS = -1  # rank of a visit that is but a day
+# Rank of a visit that is but a day: what begins at its very midnight, elsewhere, is of the day before.
+_AFTER_ENCOUNTERS = np.iinfo(np.int64).max
 _FIRST_DAY, _DAYS = -719_162, 1 << 22  # of the year 1, and more days than dates can name
 _NOWHERE = "leads to no {} of these records; export both together"
 _Mask = npt.NDArray[np.bool_]
@@ -57,7 +58,7 @@ def cohort(source: str, found: Collected) -> Cohort:
         visits=Visits(
             patient=of_patient.astype(np.int64),
             time=np.r_[_ints(encounters["time"]), days.day * _DAY_S],
-            rank=np.r_[_ints(encounters["rank"]), np.full_like(days.day, _BEFORE_ENCOUNTERS)],
+            rank=np.r_[_ints(encounters["rank"]), np.full_like(days.day, _AFTER_ENCOUNTERS)],
         ),
         entries=(_ints(conditions["visit"]), _ints(conditions["concept"])),
         concepts=found.concepts,
