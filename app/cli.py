@@ -80,6 +80,19 @@ def check(path: Records, format: Format = None, system: System = None, as_json: 
         commands.check(path, format, system, as_json)
 
 
+@records.command("convert")
+def convert(
+    path: Records,
+    out: Annotated[Path, typer.Option("--out", help="Folder to make, in the layout of MEDS 0.4.")],
+    format: Format = None,  # noqa: A002
+    system: System = None,
+    as_json: Json = False,
+) -> None:
+    """Write the diagnoses of any records as MEDS; a notice says what MEDS cannot hold."""
+    with errors_as_exit_codes(as_json):
+        commands.convert(path, out, format, system, as_json)
+
+
 @records.command("simulate")
 def simulate(
     out: Annotated[Path, typer.Option("--out", help="Folder to write to; made if missing.")],

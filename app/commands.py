@@ -124,6 +124,28 @@ def check(path: Path, format: str | None, system: str | None, as_json: bool) -> 
         raise SystemExit(_REFUSED)
 
 
+def convert(path: Path, out: Path, format: str | None, system: str | None, as_json: bool) -> None:  # noqa: A002
+    """Writes records as MEDS."""
+    from tools.records import meds_writing
+    from tools.records.read import read_cohort
+
+    with console.busy("reading records"):
+        cohort = read_cohort(path, format, system)
+    with console.busy("writing"):
+        notices = (*cohort.notices, *meds_writing.write(cohort, out))
+    n_rows = len(cohort.codes)
+    summary = {"out": str(out), "patients": cohort.n_patients, "visits": cohort.n_visits, "rows": n_rows}
+    if as_json:
+        console.print_json({**summary, "notices": list(notices)})
+        return
+    console.out.print(
+        f"Wrote {counted(cohort.n_patients, 'patient')}, {counted(cohort.n_visits, 'visit')}, "
+        f"{counted(n_rows, 'diagnosis row')}: {console.plain(str(out))}"
+    )
+    for notice in notices:
+        console.out.print(f"[yellow]notice[/] {console.plain(notice)}")
+
+
 def simulate(out: Path, patients: int, seed: int, frailty: float, as_json: bool) -> None:
     """Writes simulated records and their true graph."""
     from tools.records import simulate as simulation

@@ -16,6 +16,7 @@ from tools.resources import DEMO_RECORDS
         ("records",),
         ("records", "check"),
         ("records", "fit"),
+        ("records", "convert"),
         ("records", "simulate"),
         ("records", "merge"),
         ("predict",),
@@ -54,6 +55,17 @@ def test_simulated_records_are_told_and_can_be_checked(iikea, tmp_path):
     refused = iikea("records", "simulate", "--patients", 0, "--out", tmp_path / "c")
     assert refused.code == 2
     assert "n_patients" in refused.err
+
+
+def test_converted_records_hold_the_same(iikea, tmp_path):
+    out = tmp_path / "meds"
+    found = iikea("records", "convert", DEMO_RECORDS, "--out", out, "--json").json
+    assert (found["patients"], found["visits"]) == (2000, 7889)
+    checked = iikea("records", "check", out, "--json").json
+    assert [checked[name] for name in ("format", "patients", "rows")] == ["meds", 2000, found["rows"]]
+    again = iikea("records", "convert", DEMO_RECORDS, "--out", out)
+    assert again.code == 2
+    assert "already" in again.err
 
 
 def test_check_says_what_the_demo_cohort_holds(iikea):
