@@ -122,6 +122,19 @@ def test_a_family_and_its_neighbours_scored_from_one_count_equal_one_by_one(seed
         assert together.tolist() == pytest.approx([alone[c] for c in columns], **tolerance)
 
 
+@settings(max_examples=30)
+@given(seeds, every_score, kernels)
+def test_families_scored_together_score_as_each_alone(seed, method, kernels):
+    graph, every = random_graph(seed), np.arange(len(KEYS))
+    matrix, alone = (random_matrix(seed, kernels=kernels) for _ in range(2))
+    families = [scores.columns(matrix, key, graph.parents(key)) for key in KEYS]
+    some = [every[seed % 2 :: 2] if one.effect % 2 else every for one in families]
+    together = scores.toggled_scores(matrix, families, some, method)
+    for found, one, columns in zip(together, families, some, strict=True):
+        [expected] = scores.toggled_scores(alone, [one], [columns], method)
+        assert found == pytest.approx(expected, rel=1e-12, abs=1e-9)
+
+
 def one_score(matrix, wanted, method):
     return scores.family_scores(matrix, [wanted], method).item()
 
