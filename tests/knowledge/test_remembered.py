@@ -45,8 +45,8 @@ def test_no_more_is_kept_than_was_said():
 def test_what_reads_passages_keeps_nothing_of_a_longer_text(name):
     function, given = TEXTS[name]
     passage = f"{name} causes gout. ".ljust(MAX_PASSAGE_CHARS, "x")
-    before = function.n_kept
+    function._kept.cache_clear()  # other tests of this process may have filled it
     function(*given(passage))
-    assert function.n_kept == before + 1
+    assert function.n_kept == 1
     function(*given(passage * 3))
-    assert function.n_kept == before + 1
+    assert function.n_kept == 1
