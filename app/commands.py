@@ -126,7 +126,7 @@ def check(path: Path, format: str | None, system: str | None, as_json: bool) -> 
 
 def convert(path: Path, out: Path, format: str | None, system: str | None, as_json: bool) -> None:  # noqa: A002
     """Writes records as MEDS."""
-    from tools.records import meds_writing
+    from tools.records.formats.meds import writing as meds_writing
     from tools.records.read import read_cohort
 
     with console.busy("reading records"):

@@ -29,7 +29,7 @@ def fit(
 ) -> None:
     """Counts records into a store; a folder of parquet files shard by shard, unless codes are mapped."""
     from tools.dataset.clinical import ClinicalDataset
-    from tools.records import parquet
+    from tools.records.formats import parquet
     from tools.records.mapping import to_vocabulary
     from tools.records.read import known_format, read_cohort, sniff
 

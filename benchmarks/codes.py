@@ -29,8 +29,8 @@ def named(records: Path) -> bool:
 
 def mapped() -> None:
     """Prints what becomes of each ICD-9-CM leaf on its way to ICD-10-CM and back."""
-    from tools.records.names import icd9_leaves
-    from tools.records.published import gem_to_icd10, round_trip
+    from tools.records.concepts.names import icd9_leaves
+    from tools.records.concepts.published import gem_to_icd10, round_trip
 
     leaves, gem = icd9_leaves(), gem_to_icd10()
     there = Counter(

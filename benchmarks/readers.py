@@ -58,8 +58,8 @@ def read_ours(folder: str) -> dict[str, float]:
     """Visits, entries, CPU seconds and highest memory of reading a folder by `read_cohort`."""
     import pyarrow as pa  # type: ignore[import-untyped]  # noqa: F401
 
-    from tools.records.codes import ICD9CM, ICD10CM
-    from tools.records.names import name
+    from tools.records.concepts.codes import ICD9CM, ICD10CM
+    from tools.records.concepts.names import name
     from tools.records.read import read_cohort
 
     for system in (ICD9CM, ICD10CM):

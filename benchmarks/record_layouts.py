@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 from pyarrow import csv, parquet
 
-from tools.records.codes import ICD9CM, ICD10CM
-from tools.records.names import icd9_leaves
+from tools.records.concepts.codes import ICD9CM, ICD10CM
+from tools.records.concepts.names import icd9_leaves
 
 LAYOUTS = ("mimic4", "meds", "omop-csv", "omop-parquet")
 _N_CODES, _VISITS_A_PATIENT, _DIAGNOSES_A_VISIT = 4_000, 4, 3

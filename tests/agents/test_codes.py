@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.codes import CodeList
-from tools.records.codes import dotted
+from tools.records.concepts.codes import dotted
 from tools.safety.errors import InputError
 
 icd9 = st.from_regex(r"[0-9]{3,5}|V[0-9]{2,4}|E[0-9]{3,4}", fullmatch=True)

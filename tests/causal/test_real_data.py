@@ -8,8 +8,8 @@ from tests.dataset.test_dataset import slow_counts
 from tools.causal.dag import CausalGraph
 from tools.causal.fitting import fit
 from tools.dataset.clinical import ClinicalDataset
-from tools.records import diabetes130
 from tools.records.cohort import Cohort
+from tools.records.formats import diabetes130
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tools.knowledge.screen import gives_orders, speaks_to_machines
 from tools.knowledge.text import sentences
-from tools.records.names import icd9_leaves
+from tools.records.concepts.names import icd9_leaves
 from tools.resources import DEMO_LIBRARY
 
 ORDERS = (

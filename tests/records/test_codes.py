@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.records.codes import (
+from tools.records.concepts.codes import (
     ICD9CM,
     ICD10CM,
     category,

@@ -138,7 +138,8 @@ def test_damaged_files_are_faults(bulk, bundle, tmp_path):
 
 
 def test_what_is_too_long_is_a_fault(bulk, bundle, monkeypatch):
-    from tools.records import fhir_bulk, fhir_bundle
+    from tools.records.formats.fhir import bulk as fhir_bulk
+    from tools.records.formats.fhir import bundle as fhir_bundle
 
     monkeypatch.setattr(fhir_bulk, "_LONGEST_LINE", 40)
     monkeypatch.setattr(fhir_bundle, "_LONGEST_BUNDLE", 40)

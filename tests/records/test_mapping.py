@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.evaluation.small_cohorts import cohort_of, multi_visit, plainly
-from tools.records import published
+from tools.records.concepts import published
+from tools.records.concepts.names import icd9_leaves, name
 from tools.records.mapping import Loss, to_vocabulary
-from tools.records.names import icd9_leaves, name
 
 # Of GEM: one target, several, one that is approximate, none; the last is in no list.
 ICD10 = ("A000", "I509", "A0100", "R402130", "Z9999")

@@ -9,9 +9,9 @@ from pyarrow import parquet
 
 from tests.records.writers import meds
 from tests.records.writers.cohorts import assert_same, assert_same_dataset, cohort_of, visits
-from tools.records import arrow
 from tools.records.check import check
 from tools.records.faults import RecordFaults
+from tools.records.files import arrow
 from tools.records.read import read_cohort, sniff
 from tools.safety.errors import InputError
 

@@ -9,7 +9,7 @@ from pyarrow import parquet
 from tests.evaluation.small_cohorts import cohort_of as small
 from tests.records.writers.cohorts import assert_same, assert_same_dataset, cohort_of, visits
 from tools.dataset.clinical import ClinicalDataset
-from tools.records import meds_writing
+from tools.records.formats.meds import writing as meds_writing
 from tools.records.read import read_cohort, sniff
 from tools.records.simulate import simulate
 from tools.safety.errors import InputError

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tools.records import headings
-from tools.records.codes import ICD9CM, ICD10CM, category
-from tools.records.names import icd9_leaves, name
+from tools.records.concepts import headings
+from tools.records.concepts.codes import ICD9CM, ICD10CM, category
+from tools.records.concepts.names import icd9_leaves, name
 
 
 @pytest.mark.parametrize(
@@ -59,5 +59,5 @@ def test_headings_are_no_leaves_and_end_as_phrases():
 
 
 def test_importing_the_chain_loads_no_table():
-    probe = "import sys, tools.records.names; assert 'simple_icd_10_cm' not in sys.modules"
+    probe = "import sys, tools.records.concepts.names; assert 'simple_icd_10_cm' not in sys.modules"
     subprocess.run([sys.executable, "-c", probe], check=True, cwd=Path(__file__).parents[2])

@@ -17,9 +17,9 @@ from tests.records.writers.omop_rows import (
     visit,
     written,
 )
-from tools.records import omop_duckdb
 from tools.records.check import check
 from tools.records.faults import RecordFaults
+from tools.records.formats.omop import duckdb_tables as omop_duckdb
 from tools.records.read import read_cohort, sniff
 from tools.safety.errors import InputError
 

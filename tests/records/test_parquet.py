@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from tools.records import parquet_file
 from tools.records.check import check
+from tools.records.formats import parquet_file
 from tools.records.read import read_cohort, sniff
 from tools.safety.errors import InputError
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tools.records.codes import is_well_spelled
+from tools.records.concepts.codes import is_well_spelled
 from tools.records.faults import RecordFaults
 from tools.records.read import FORMATS, read_cohort, sniff
 from tools.safety.errors import InputError

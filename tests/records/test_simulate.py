@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from tools.causal.dag import CausalGraph
 from tools.records import simulate as simulation_module
 from tools.records.cohort import Cohort
+from tools.records.concepts.names import name
 from tools.records.disease_model import Disease, DiseaseModel, Influence, internal_medicine
-from tools.records.long_csv import read
-from tools.records.names import name
+from tools.records.formats.long_csv import read
 from tools.records.simulate import onsets, simulate, write
 from tools.safety import files
 from tools.safety.errors import InputError

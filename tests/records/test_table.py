@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from tools.records.check import check
 from tools.records.faults import Faults, RecordFaults
-from tools.records.opening import zstd
+from tools.records.files.opening import zstd
+from tools.records.files.table import Table
+from tools.records.files.times import seconds
 from tools.records.read import read_cohort, sniff
-from tools.records.table import Table
-from tools.records.times import seconds
 from tools.safety.errors import InputError
 
 HEADER = "patient,time,code\n"

@@ -15,9 +15,9 @@ import pandas as pd
 from tools.dataset import store
 from tools.dataset.clinical import ClinicalDataset
 from tools.dataset.merge import merge
-from tools.records import parquet
 from tools.records.cohort import Cohort
 from tools.records.faults import FAULTS_KEPT, RecordFaults
+from tools.records.formats import parquet
 from tools.safety.errors import Fault, InputError
 
 Marks = npt.NDArray[np.uint64]
@@ -72,7 +72,7 @@ def fit_shards(
     after an interruption goes on from there with the shards that have not changed.
 
     Args:
-        path: folder of the shards, see `tools.records.parquet`.
+        path: folder of the shards, see `tools.records.formats.parquet`.
         folder: where the store goes, see `store.replacing`.
         system: the code system of shards without a system column.
         run: counts the shards, in any order, here or in other processes that see the same disk.

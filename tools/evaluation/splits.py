@@ -8,8 +8,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from tools.records import mimic4
 from tools.records.cohort import Cohort, IntArray
+from tools.records.formats import mimic4
 from tools.safety.errors import InputError
 
 Kind = Literal["80-20", "paper", "loo"]

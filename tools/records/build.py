@@ -8,10 +8,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from tools.numerics.runs import offsets
-from tools.records.codes import has_shapes, is_well_spelled, normalise
 from tools.records.cohort import Clock, Cohort, ConceptColumns, IntArray, Vocabulary
+from tools.records.concepts.codes import has_shapes, is_well_spelled, normalise
+from tools.records.concepts.names import name
 from tools.records.faults import counted
-from tools.records.names import name
 
 UNKNOWN = -1
 _SYSTEMS_SHOWN = 5
@@ -62,7 +62,7 @@ class Concepts:
         """Numbers of the codes; -1 where a spelling cannot be a code of the system.
 
         Args:
-            system: as `tools.records.codes.system_name` gives it.
+            system: as `tools.records.concepts.codes.system_name` gives it.
             spellings: with or without dot, shape (n,).
         """
         at, distinct = pd.factorize(spellings.to_numpy())

@@ -38,7 +38,7 @@ class RecordsCheck(BaseModel):
         systems: code system to number of distinct codes.
         rows: diagnoses, each code once a visit.
         share_of_rows_named: of `rows`, between 0 and 1.
-        named_by: where a name was found to number of rows (see `tools.records.names.name`).
+        named_by: where a name was found to number of rows (see `tools.records.concepts.names.name`).
         faults: the first places, by row.
         fault_count: number of all places.
         quality: how good the records are for learning from; empty where there are faults.

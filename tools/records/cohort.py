@@ -15,7 +15,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from tools.numerics.runs import offsets, ranges
-from tools.records.codes import dotted, normalise, system_name
+from tools.records.concepts.codes import dotted, normalise, system_name
 from tools.safety.errors import InputError
 
 NameSource = Literal["record", "leaf", "heading", "ancestor", "unlisted"]
@@ -30,7 +30,7 @@ class Concept(BaseModel):
         system: `ICD9CM`, `ICD10CM`, or whatever the record calls its own system.
         code: dotless, as a string (leading zeros are part of it).
         display: the name shown to people.
-        named_by: where the name was found (see `tools.records.codes.name`).
+        named_by: where the name was found (see `tools.records.concepts.names.name`).
     """
 
     model_config = ConfigDict(frozen=True)

@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tools.records import diabetes130, mimic3, mimic4
 from tools.records.faults import Faults
-from tools.records.locate import find_table, is_table
+from tools.records.files.locate import find_table, is_table
+from tools.records.files.table import Table
+from tools.records.files.times import seconds
+from tools.records.formats import diabetes130, mimic3, mimic4
 from tools.records.read import known_format
-from tools.records.table import Table
-from tools.records.times import seconds
 
 Sex = Literal["F", "M"]
 Texts: TypeAlias = "pd.Series[str]"

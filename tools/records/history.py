@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tools.records.codes import category, is_well_spelled, normalise, system_name
 from tools.records.cohort import Vocabulary
+from tools.records.concepts.codes import category, is_well_spelled, normalise, system_name
 from tools.records.faults import FAULTS_KEPT, counted
 from tools.safety.errors import Fault, InputError
 

@@ -9,11 +9,11 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from tools.records import published
-from tools.records.codes import ICD9CM, ICD10CM
 from tools.records.cohort import Cohort
+from tools.records.concepts import published
+from tools.records.concepts.codes import ICD9CM, ICD10CM
+from tools.records.concepts.published import CCS, CCSR
 from tools.records.faults import counted
-from tools.records.published import CCS, CCSR
 from tools.records.rollup import Pair, replaced, to_categories
 
 VocabularyName = Literal["full", "category", "ccs", "icd9"]

@@ -4,8 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from tools.records import diabetes130, fhir, long_csv, meds, mimic3, mimic4, omop, parquet
 from tools.records.cohort import Cohort
+from tools.records.formats import diabetes130, long_csv, mimic3, mimic4, parquet
+from tools.records.formats.fhir import read as fhir
+from tools.records.formats.meds import read as meds
+from tools.records.formats.omop import read as omop
 from tools.safety.errors import InputError
 
 

@@ -7,16 +7,16 @@ import numpy.typing as npt
 
 from tools.numerics.runs import offsets, ranges
 from tools.records.build import distinct
-from tools.records.codes import category, has_shapes
 from tools.records.cohort import Cohort, ConceptColumns, IntArray, Vocabulary
-from tools.records.names import name
+from tools.records.concepts.codes import category, has_shapes
+from tools.records.concepts.names import name
 from tools.safety.errors import InputError
 
 Pair = tuple[str, str]
 
 
 def to_categories(cohort: Cohort) -> Cohort:
-    """The cohort with each ICD code replaced by the heading it stands under (`tools.records.codes.category`).
+    """The cohort with each ICD code replaced by the heading it stands under (`concepts.codes.category`).
 
     Three characters (`250.00` is 250, `V58.61` is V58, `I50.9` is I50), four for ICD-9 E codes (`E849.0` is
     E849). A heading that a visit has several codes of stands in it once.

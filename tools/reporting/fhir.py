@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from tools.records.codes import ICD9CM, ICD10CM, SNOMED
+from tools.records.concepts.codes import ICD9CM, ICD10CM, SNOMED
 from tools.reporting.result import DiagnosisResult, Disease, Prediction
 from tools.reporting.words import percent_range
 from tools.reporting.writing import write_result

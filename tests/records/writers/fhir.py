@@ -8,7 +8,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from tools.records.cohort import Cohort, Patient, Vocabulary
-from tools.records.opening import zstd
+from tools.records.files.opening import zstd
 
 Json = dict[str, Any]
 URIS = {

@@ -1,0 +1,1 @@
+"""Concepts of diagnoses: spelling of codes, their names, and published maps from code to code."""

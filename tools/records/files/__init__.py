@@ -1,0 +1,1 @@
+"""Files of records as streams: opened plain or compressed, as chunks of columns, faults by row."""

@@ -1,0 +1,167 @@
+"""Long CSV: one diagnosis a row, with patient, time, code and, where there are several, code system."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from tools.records.build import UNKNOWN, Concepts, Numbering, Visits, assemble, grouped, stacked
+from tools.records.cohort import Clock, Cohort, IntArray
+from tools.records.concepts.codes import ICD9CM, ICD10CM, is_system, is_well_spelled, shape_rule, system_name
+from tools.records.faults import Faults
+from tools.records.files.locate import is_table
+from tools.records.files.table import Table
+from tools.records.files.times import seconds
+from tools.safety.errors import InputError
+
+NAME = "csv"
+NEEDS = "a .csv or .csv.gz file with the columns patient, time, code and perhaps system, display"
+COLUMNS = {
+    "patient": ("patient", "patient_id", "subject_id", "person_id"),
+    "time": ("time", "date", "datetime", "visit_time", "visit_date"),
+    "code": ("code", "icd_code", "diagnosis_code"),
+    "system": ("system", "code_system"),
+    "display": ("display", "code_display"),
+}
+REQUIRED = ("patient", "time", "code")
+NO_SYSTEM = "not a system's name; give ICD9CM, ICD10CM or what the records call their system"
+SAY_SYSTEM = "add a `system` column or give --system ICD9CM / ICD10CM"
+_ORDER = re.compile(r"[+-]?[0-9]{1,15}")
+
+
+def matches(path: Path) -> bool:
+    """Whether a path is a file with such a header."""
+    if not is_table(path):
+        return False
+    header = set(Table(path, Faults()).header())
+    return all(header & set(COLUMNS[column]) for column in REQUIRED)
+
+
+def read(path: Path, system: str | None = None) -> Cohort:
+    """Read a file. Rows of one patient at one time are one visit.
+
+    Args:
+        path: the file. Its times are all ISO dates and times, or all whole numbers that give an order.
+        system: the code system of a file without a system column; told from the codes' shapes when None.
+
+    Raises:
+        InputError: the file is not there, breaks rules (`RecordFaults`), or its code system stays unclear.
+    """
+    if not is_table(path):
+        raise InputError("records", f"{NAME} needs {NEEDS}")
+    table = Table(path, Faults())
+    coding = _coding(table, system)
+    patients, concepts, clock = Numbering(), Concepts(), None
+    parts: list[tuple[IntArray, IntArray, IntArray]] = []
+    for chunk in table.chunks(COLUMNS, required=set(REQUIRED)):
+        for column in (*REQUIRED, *(["system"] if coding.system is None else [])):
+            table.require(chunk, column)
+        clock = clock or _clock(chunk["time"])
+        numbers = _numbers(table, chunk, concepts, coding)
+        parts.append((patients.add(chunk["patient"]), _times(table, chunk["time"], clock), numbers))
+    table.faults.refuse("records")
+    if clock is None:
+        raise InputError("records", "the file has no rows below its header")
+    if not coding.is_clear:
+        raise InputError("code", f"every code fits both ICD-9-CM and ICD-10-CM; {SAY_SYSTEM}")
+    patient, time, concept = (stacked(column) for column in zip(*parts, strict=True))
+    of, at, visit = grouped(patient, time)
+    return assemble(
+        NAME,
+        clock,
+        patients=patients.texts,
+        visits=Visits(of, at, np.zeros_like(at)),
+        entries=(visit, concept),
+        concepts=concepts,
+    )
+
+
+class Coding(NamedTuple):
+    """How a file's code system is known.
+
+    Attributes:
+        system: of all rows; None where a column says it.
+        is_clear: False where every code fits two systems.
+        next_step: what a code that does not fit may call for.
+    """
+
+    system: str | None
+    is_clear: bool = True
+    next_step: str = ""
+
+
+def _coding(table: Table, given: str | None) -> Coding:
+    if set(table.header()) & set(COLUMNS["system"]):
+        if given is not None:
+            raise InputError("system", "the file has a system column of its own; leave this argument out")
+        return Coding(None)
+    if given is None:
+        return told_by_shape(_rows_by_spelling(table))
+    if not is_system(given):
+        raise InputError("system", NO_SYSTEM)
+    return Coding(system_name(given))
+
+
+def told_by_shape(rows: Mapping[str, int]) -> Coding:
+    """The system whose shape most rows have; ICD-9-CM where both have as many.
+
+    Codes that begin with E or V may fit both systems.
+
+    Args:
+        rows: spelling of a code to the number of rows that hold it.
+    """
+    fitting = {s: {text for text in rows if is_well_spelled(s, text)} for s in (ICD9CM, ICD10CM)}
+    system = max(fitting, key=lambda s: sum(rows[text] for text in fitting[s]))
+    fits_both = fitting[ICD9CM] == fitting[ICD10CM] == rows.keys()
+    step = f", the system taken since the file names none; mend it, or {SAY_SYSTEM}"
+    return Coding(system, is_clear=not (rows and fits_both), next_step=step)
+
+
+def _rows_by_spelling(table: Table) -> dict[str, int]:
+    # A table of its own, since the reading proper meets and notes the same faults again.
+    scan = Table(table.path, Faults())
+    rows: Counter[str] = Counter()
+    for chunk in scan.chunks({"code": COLUMNS["code"]}, required={"code"}):
+        rows.update(chunk["code"])
+    del rows[""]
+    return rows
+
+
+def _clock(times: "pd.Series[str]") -> Clock:
+    first = next((text for text in times if text), "")
+    return "order" if _ORDER.fullmatch(first) else "seconds"
+
+
+def _times(table: Table, texts: "pd.Series[str]", clock: Clock) -> IntArray:
+    if clock == "order":
+        readable = texts.str.fullmatch(_ORDER.pattern).to_numpy(dtype=bool)
+        times = texts.where(readable, "0").to_numpy().astype(np.int64)
+        rule = "not a whole number, as the first time of the file is"
+    else:
+        times, readable = seconds(texts)
+        rule = "not an ISO date or time such as 2024-05-31 or 2024-05-31T08:30:00"
+    table.note(texts.index[~readable & (texts != "").to_numpy()], "time", rule)
+    return times
+
+
+def _numbers(table: Table, chunk: pd.DataFrame, concepts: Concepts, coding: Coding) -> IntArray:
+    numbers = np.full(len(chunk), UNKNOWN, dtype=np.int64)
+    one = coding.system
+    systems = chunk["system"] if one is None else pd.Series(one, index=chunk.index, dtype=object)
+    for text in systems.unique():
+        in_system = (systems == text).to_numpy()
+        if not is_system(text):
+            table.note(chunk.index[in_system & (text != "")], "system", NO_SYSTEM)
+            continue
+        here = in_system & (chunk["code"] != "").to_numpy()
+        named = system_name(text)
+        numbers[here] = concepts.add(named, chunk["code"][here])
+        bad = here & (numbers == UNKNOWN)
+        table.note(chunk.index[bad], "code", shape_rule(named) + coding.next_step)
+    if "display" in chunk:
+        concepts.show(numbers, chunk["display"])
+    return numbers

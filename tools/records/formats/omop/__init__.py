@@ -1,0 +1,1 @@
+"""OMOP common data model, read."""
