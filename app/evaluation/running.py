@@ -26,8 +26,9 @@ from tools.evaluation.manifest import LibraryRecord, RunManifest
 from tools.evaluation.neural import peer_python
 from tools.knowledge.lock import writing
 from tools.records.cohort import Cohort
-from tools.records.demographics import Person, read_people
+from tools.records.demographics import read_people
 from tools.records.mapping import to_vocabulary
+from tools.records.person import Person
 from tools.records.read import read_cohort
 from tools.safety.errors import BudgetExceeded, InputError
 from tools.safety.files import write_whole
@@ -87,7 +88,7 @@ def evaluate(asked: Asked, means: Means) -> Results:
     with console.busy("reading records"):
         cohort = read_cohort(asked.records, asked.format, asked.system)
         mapped = to_vocabulary(cohort, asked.vocabulary)
-        people = read_people(asked.records, cohort.source)
+        people = read_people(asked.records, cohort)
     if mapped.losses:
         console.err.print(f"[yellow]notice[/] {console.plain(mapped.told)}")
     with _alone(asked.out):

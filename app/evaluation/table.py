@@ -16,7 +16,7 @@ from tools.evaluation.rankings import PADDING, Rankings
 from tools.evaluation.row import DEPTHS, Row, compare, evaluate, reliability
 from tools.evaluation.subgroups import groupings, subgroup_table
 from tools.records.cohort import Cohort
-from tools.records.demographics import Person
+from tools.records.person import Person
 
 HEADLINES = ("w_f1", "w_f1_list", "recall_at_10", "recall_at_20")
 _KEPT = max(DEPTHS)

@@ -13,7 +13,7 @@ from tools.evaluation.rankings import Rankings, rank_scores
 from tools.evaluation.row import Row, compare, evaluate, reliability
 from tools.evaluation.subgroups import FEWEST, SHOWN, groupings, subgroup_table, visit_band
 from tools.records.cohort import Cohort
-from tools.records.demographics import Person
+from tools.records.person import Person
 from tools.records.simulate import simulate
 from tools.safety.errors import InputError
 

@@ -11,7 +11,7 @@ from tools.evaluation.intervals import Interval, Resampling, Sample, intervals
 from tools.evaluation.rankings import Bool, Int64, Rankings
 from tools.evaluation.row import known, samples
 from tools.records.cohort import Cohort
-from tools.records.demographics import Person
+from tools.records.person import Person
 from tools.safety.errors import InputError
 
 FEWEST = 20

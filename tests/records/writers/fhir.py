@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from tests.records.writers.people import told
 from tools.records.cohort import Cohort, Patient, Vocabulary
 from tools.records.files.opening import zstd
 
@@ -18,6 +19,7 @@ URIS = {
 }
 CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 VERIFIED = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
+GENDERS = {"F": "female", "M": "male", None: "unknown"}
 CLASS = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "IMP"}
 
 
@@ -56,7 +58,14 @@ def save(path: Path, text: str) -> Path:
 
 def resources(patient: Patient, vocabulary: Vocabulary, refer: Any) -> Iterator[Json]:
     """The Patient, an Encounter a visit and a Condition a code, with what exporters write besides."""
-    yield {"resourceType": "Patient", "id": patient.id, "gender": "unknown", "name": [{"family": "Doe"}]}
+    who = told(patient)
+    yield {
+        "resourceType": "Patient",
+        "id": patient.id,
+        "gender": GENDERS[who.sex],
+        "birthDate": who.birth.isoformat(),
+        "name": [{"family": "Doe"}],
+    }
     subject = {"reference": refer("Patient", patient.id)}
     for number, visit in enumerate(patient.visits):
         begin = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=visit.time)

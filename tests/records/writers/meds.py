@@ -1,10 +1,13 @@
 """Writes a cohort as MEDS 0.4: shards under data/, what codes mean in metadata/codes.parquet."""
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
 from pyarrow import parquet
+
+from tests.records.writers.people import told
 
 SCHEMA = pa.schema(
     [
@@ -27,7 +30,11 @@ def rows_of(cohort, spell=spelled):
     """Events (subject_id, microseconds, code, value, text, hadm_id); visits have hadm_ids in their order."""
     vocabulary, events = cohort.vocabulary, []
     for number, patient in enumerate(cohort):
-        events.append((int(patient.id), None, "GENDER//F", None, None, None))
+        who = told(patient)
+        if who.sex:
+            events.append((int(patient.id), None, f"GENDER//{who.sex}", None, None, None))
+        born = (who.birth - date(1970, 1, 1)).days * 86_400_000_000
+        events.append((int(patient.id), born, "MEDS_BIRTH", None, None, None))
         for place, visit in enumerate(patient.visits):
             hadm, at = 1_000 * (number + 1) + place, visit.time * 1_000_000
             events.append((int(patient.id), at, "HOSPITAL_ADMISSION//EMERGENCY", None, None, hadm))

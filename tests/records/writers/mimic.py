@@ -5,18 +5,25 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.records.writers.people import age_of, day_of, told
+
 _VERSIONS = {"ICD9CM": "9", "ICD10CM": "10"}
 
 
 def write_mimic3(cohort, folder: Path) -> Path:
-    """ADMISSIONS and DIAGNOSES_ICD of a cohort of ICD-9-CM codes."""
-    return _write(cohort, folder, str.upper, ("icd9_code",), lambda system, code: (code,))
+    """PATIENTS, ADMISSIONS and DIAGNOSES_ICD of a cohort of ICD-9-CM codes."""
+    _write(cohort, folder, str.upper, ("icd9_code",), lambda system, code: (code,))
+    born = [(p.id, told(p).sex or "", f"{told(p).birth} 00:00:00") for p in cohort]
+    return _save(folder / "PATIENTS.csv", [("SUBJECT_ID", "GENDER", "DOB"), *born])
 
 
 def write_mimic4(cohort, folder: Path) -> Path:
-    """hosp/admissions and hosp/diagnoses_icd."""
+    """hosp/patients, hosp/admissions and hosp/diagnoses_icd."""
     columns = ("icd_code", "icd_version")
     _write(cohort, folder / "hosp", str.lower, columns, lambda system, code: (code, _VERSIONS[system]))
+    header = ("subject_id", "gender", "anchor_age", "anchor_year")
+    aged = [(p.id, told(p).sex or "", age_of(p), day_of(p).year) for p in cohort]
+    _save(folder / "hosp" / "patients.csv", [header, *aged])
     return folder
 
 
@@ -34,6 +41,11 @@ def _write(cohort, folder, case, code_columns, cells):
                 diagnoses.append((patient.id, stay, place, *cells(found.system, found.code)))
     for name, rows in (("admissions", admissions), ("diagnoses_icd", diagnoses)):
         header = [case(column) for column in rows[0]]
-        with (folder / f"{case(name)}.csv").open("w", newline="", encoding="utf-8") as out:
-            csv.writer(out).writerows([header, *rows[1:]])
+        _save(folder / f"{case(name)}.csv", [header, *rows[1:]])
     return folder
+
+
+def _save(path, rows):
+    with path.open("w", newline="", encoding="utf-8") as out:
+        csv.writer(out).writerows(rows)
+    return path.parent

@@ -9,6 +9,8 @@ import duckdb
 import pyarrow as pa
 from pyarrow import parquet
 
+from tests.records.writers.people import told
+
 COLUMNS = {
     "PERSON": "person_id gender_concept_id year_of_birth month_of_birth day_of_birth birth_datetime "
     "race_concept_id ethnicity_concept_id location_id provider_id care_site_id person_source_value "
@@ -26,6 +28,7 @@ COLUMNS = {
     "concept_code valid_start_date valid_end_date invalid_reason",
 }
 FIRST_CONCEPT = 44_000_001
+GENDERS = {"F": 8532, "M": 8507, None: 0}
 
 
 def iso(seconds):
@@ -48,7 +51,14 @@ def rows_of(cohort):
         )
     for number, patient in enumerate(cohort):
         person = {"person_id": int(patient.id)}
-        tables["PERSON"].append({**person, "gender_concept_id": 8507, "year_of_birth": 1950})
+        who = told(patient)
+        birth = {
+            "year_of_birth": who.birth.year,
+            "month_of_birth": who.birth.month,
+            "day_of_birth": who.birth.day,
+            "birth_datetime": f"{who.birth} 00:00:00",
+        }
+        tables["PERSON"].append({**person, "gender_concept_id": GENDERS[who.sex], **birth})
         for place, visit in enumerate(patient.visits):
             of_visit = {**person, "visit_occurrence_id": 1_000 * (number + 1) + place}
             start = iso(visit.time)

@@ -29,15 +29,23 @@ def bulk_files(files: Sequence[Path]) -> tuple[BulkFile, ...]:
     return tuple(sorted(named, key=lambda file: (TYPES.index(file.type), file.path.name)))
 
 
-def resources(files: Sequence[BulkFile], reading: Reading) -> Iterator[Found]:
-    """The resources of the files; lines of another type than the file's are left out and counted.
+def require_types(files: Sequence[BulkFile]) -> None:
+    """Refuse files of which none is of Patients, or none of Conditions.
 
     Raises:
-        InputError: no file is of Patients, or none of Conditions, or one cannot be opened.
+        InputError: naming the type.
     """
     for type_ in ("Patient", "Condition"):
         if type_ not in {file.type for file in files}:
             raise InputError("records", f"there is no {type_}*.ndjson in the folder; export that type too")
+
+
+def resources(files: Sequence[BulkFile], reading: Reading) -> Iterator[Found]:
+    """The resources of the files; lines of another type than the file's are left out and counted.
+
+    Raises:
+        InputError: a file cannot be opened.
+    """
     for type_, path in files:
         file = reading.begin(path.name)
         lines = reading.pieces(path, file, longest=_LONGEST_LINE, by_line=True, step="is this a bulk export?")

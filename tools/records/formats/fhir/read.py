@@ -5,7 +5,7 @@ here, so no model of the whole standard checks them.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tools.records.cohort import Cohort
@@ -14,7 +14,7 @@ from tools.records.formats.fhir import bulk as fhir_bulk
 from tools.records.formats.fhir import bundle as fhir_bundle
 from tools.records.formats.fhir.collected import Collected
 from tools.records.formats.fhir.encounters import cohort
-from tools.records.formats.fhir.places import Reading
+from tools.records.formats.fhir.places import Found, Reading
 from tools.safety.errors import InputError
 
 NAME = "fhir"
@@ -38,18 +38,37 @@ def read(path: Path) -> Cohort:
     Raises:
         InputError: no such file, or resources break rules (`RecordFaults`).
     """
-    files, reading = _files(path), Reading()
-    bulk = fhir_bulk.bulk_files(files) if path.is_dir() else ()
-    bundles = _bundles(files)
-    if not (bulk or bundles):
-        raise InputError("records", f"{NAME} needs {NEEDS}")
+    reading = Reading()
     found = Collected(reading)
-    for resource in fhir_bulk.resources(bulk, reading) if bulk else fhir_bundle.resources(bundles, reading):
+    for resource in resources(path, reading):
         found.add(resource)
     if path.is_dir():
         deeper = sum(entry.is_dir() for entry in path.iterdir())
         reading.count("folder", "in the folder, not looked into", deeper)
     return cohort(NAME, found)
+
+
+def resources(path: Path, reading: Reading, only: str | None = None) -> Iterator[Found]:
+    """The resources that are read of a file or folder.
+
+    Args:
+        path: of it.
+        reading: where faults are noted.
+        only: of this type; of all when None.
+
+    Raises:
+        InputError: no such file, or one cannot be opened.
+    """
+    files = _files(path)
+    bulk = fhir_bulk.bulk_files(files) if path.is_dir() else ()
+    bundles = _bundles(files)
+    if not (bulk or bundles):
+        raise InputError("records", f"{NAME} needs {NEEDS}")
+    if not bulk:
+        found = fhir_bundle.resources(bundles, reading)
+        return (each for each in found if only in (None, each.resource["resourceType"]))
+    fhir_bulk.require_types(bulk)
+    return fhir_bulk.resources([file for file in bulk if only in (None, file.type)], reading)
 
 
 def _files(path: Path) -> list[Path]:

@@ -45,6 +45,11 @@ class MedsCodes:
         return known
 
 
+def parts_of(text: str) -> list[str]:
+    """The parts of a code, between single or double slashes."""
+    return _SEPARATOR.split(text)
+
+
 def is_coded(text: str) -> bool:
     """Whether a text is a code of MEDS with its parts, as no code of a classification is."""
     return "/" in text
@@ -52,7 +57,7 @@ def is_coded(text: str) -> bool:
 
 def _diagnosis(text: str) -> tuple[str, str] | None:
     """System and spelling of a diagnosis, which may be wrong; None of what is no diagnosis."""
-    parts = _SEPARATOR.split(text)
+    parts = parts_of(text)
     is_named = parts[0].strip().upper() == _DIAGNOSIS
     if is_named:
         del parts[0]

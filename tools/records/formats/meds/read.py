@@ -68,16 +68,25 @@ def read(path: Path) -> Cohort:
             is a diagnosis, or the rows break rules (`RecordFaults`).
     """
     events = _Events()
-    if is_parquet(path):
-        events.add(path, path.name)
-    else:
-        files = sorted(_shards(path))
-        if not files:
-            raise InputError("records", f"{NAME} needs {NEEDS}")
-        for file in files:
-            events.add(file, file.relative_to(path / "data").as_posix())
+    for file, label in labelled_shards(path):
+        events.add(file, label)
+    if path.is_dir():
         events.name(path / "metadata" / "codes.parquet")
     return events.cohort()
+
+
+def labelled_shards(path: Path) -> list[tuple[Path, str]]:
+    """The files of a folder, or the one that the path is, each with what faults call it.
+
+    Raises:
+        InputError: there is none, or the folder cannot be read.
+    """
+    if is_parquet(path):
+        return [(path, path.name)]
+    files = sorted(_shards(path))
+    if not files:
+        raise InputError("records", f"{NAME} needs {NEEDS}")
+    return [(file, file.relative_to(path / "data").as_posix()) for file in files]
 
 
 def _shards(folder: Path) -> Iterator[Path]:
@@ -95,7 +104,7 @@ def _has_coded(file: Path) -> bool:
     return first is not None and any(map(is_coded, first.distinct))
 
 
-class _Batch(NamedTuple):
+class Batch(NamedTuple):
     """Some rows of a shard; `time` is 0 where there is none."""
 
     subject: Texts
@@ -103,6 +112,15 @@ class _Batch(NamedTuple):
     stay: Texts
     time: IntArray
     timed: npt.NDArray[np.bool_]
+
+
+def batches(file: Path, label: str) -> Iterator[Batch]:
+    """The events of a shard, a million rows at a time.
+
+    Raises:
+        InputError: it cannot be read, a column is missing or of another type; it is called by the label.
+    """
+    yield from batches_of(file, label, lambda schema: _names(label, schema), _batch)
 
 
 class _Events:
@@ -119,7 +137,7 @@ class _Events:
     def add(self, file: Path, label: str) -> None:
         """Read a shard; broken rules are noted."""
         row = 1
-        for batch in batches_of(file, label, lambda schema: _names(label, schema), _batch):
+        for batch in batches(file, label):
             noting = Noting(self._faults, f"{label}: ", row)
             noting.require("subject_id", batch.subject.there)
             noting.require("code", batch.code.there)
@@ -131,7 +149,7 @@ class _Events:
             row += len(concept)
         self._rows += row - 1
 
-    def _keep(self, batch: _Batch, patient: IntArray, stay: IntArray, concept: IntArray) -> None:
+    def _keep(self, batch: Batch, patient: IntArray, stay: IntArray, concept: IntArray) -> None:
         other = concept == OTHER
         self._skipped += int(other.sum())
         during = other & batch.timed & (stay != UNKNOWN) & (patient != UNKNOWN)
@@ -217,12 +235,12 @@ def _is_readable(column: str, kind: "pa.DataType") -> bool:
     return is_text or (column == "subject_id" and bool(types.is_integer(value)))
 
 
-def _batch(columns: "dict[str, pa.Array]") -> _Batch:
+def _batch(columns: "dict[str, pa.Array]") -> Batch:
     time = columns["time"]
     timed = time.is_valid().to_numpy(zero_copy_only=False)
     # A row without a time becomes NaT, which has no seconds.
     seconds = time.to_numpy(zero_copy_only=False).astype("datetime64[s]").astype(np.int64)
-    return _Batch(
+    return Batch(
         texts_of(columns["subject_id"]),
         texts_of(columns["code"]),
         texts_of(columns[_STAY]) if _STAY in columns else no_texts(len(timed)),
