@@ -6,10 +6,23 @@ from typing import Annotated, Any
 import typer
 
 from app import commands, fitting
+from app.asking import Asked, Labels
 from app.console import errors_as_exit_codes
 from app.evaluating import evaluate
 from app.knowledge import knowledge
-from app.options import Codes, Csv, Fhir, Format, Json, Libraries, Subject, System
+from app.options import (
+    Codes,
+    Csv,
+    Fhir,
+    Format,
+    Json,
+    LabelsFile,
+    Libraries,
+    PredictionTime,
+    Subject,
+    SubjectId,
+    System,
+)
 
 app = typer.Typer(
     name="iikea",
@@ -195,6 +208,9 @@ def predict(
     fhir: Fhir = None,
     subject: Subject = None,
     csv: Csv = None,
+    labels: LabelsFile = None,
+    subject_id: SubjectId = None,
+    prediction_time: PredictionTime = None,
     results: Results = None,
     as_json: Json = False,
 ) -> None:
@@ -214,8 +230,8 @@ def predict(
         "seed": seed,
     }
     with errors_as_exit_codes(as_json):
-        asked = commands.Asked(history, patient, records, format, system, visits)
-        kept = commands.Kept(report, results, fhir, subject, csv)
+        asked = Asked(history, patient, records, format, system, visits)
+        kept = commands.Kept(report, results, fhir, subject, csv, Labels(labels, subject_id, prediction_time))
         commands.predict(asked, comment, settings, kept, as_json)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app import console
+from app.asking import Asked, Labels
 from tools.records.faults import counted
 from tools.safety.errors import Fault, InputError
 from tools.safety.tracing import refuse_open_tracing
@@ -14,26 +15,12 @@ if TYPE_CHECKING:
 
     from tools.records.check import RecordsCheck
     from tools.records.cohort import Patient
+    from tools.reporting.labels import LabelKey
     from tools.reporting.result import DiagnosisResult
 
 _REFUSED = 2
-_CUT = (
-    "no more than the first {} visits were used; a store fitted on records with this patient has seen the "
-    "others, so fit it without the patient to test a prediction"
-)
 _DEMO_VISITS = 4
 _DEMO_CODES = 8
-
-
-class Asked(NamedTuple):
-    """Whose next visit is asked for: a history in codes, or a patient of some records."""
-
-    history: str | None = None
-    patient: str | None = None
-    records: Path | None = None
-    format: str | None = None
-    system: str | None = None
-    visits: int | None = None
 
 
 class Kept(NamedTuple):
@@ -45,6 +32,7 @@ class Kept(NamedTuple):
         fhir: file of a FHIR Bundle.
         subject: reference to the patient in it.
         csv: file of the predictions.
+        labels: see there.
     """
 
     report: Path | None = None
@@ -52,12 +40,13 @@ class Kept(NamedTuple):
     fhir: Path | None = None
     subject: str | None = None
     csv: Path | None = None
+    labels: Labels = Labels()
 
     def require_places(self) -> None:
         """Check before the work that it can be kept so.
 
         Raises:
-            InputError: a file cannot be named so, or the subject is no reference or of no use.
+            InputError: a file cannot be named so, the subject is no reference, or something is of no use.
         """
         from tools.reporting.fhir import require_subject
         from tools.reporting.writing import require_place
@@ -69,14 +58,16 @@ class Kept(NamedTuple):
             if self.fhir is None:
                 raise InputError("subject", "goes into the FHIR Bundle; name its file by --fhir too")
             require_subject(self.subject)
+        self.labels.require_place()
 
 
 def predict(asked: Asked, comment: str, settings: dict[str, Any], kept: Kept, as_json: bool) -> None:
     """Predicts, prints, and writes report and result; a refusal ends with exit code 2."""
     refuse_open_tracing()
     kept.require_places()
-    visits, notices = _visits(asked)
-    _finish(_predicted(visits, comment, settings, notices), kept, as_json)
+    known = asked.read()
+    key = kept.labels.key(known, settings["store"])
+    _finish(_predicted(known.visits, comment, settings, known.notices), kept, as_json, key)
 
 
 def demo(out: Path, model: str, as_json: bool) -> None:
@@ -201,7 +192,7 @@ def _predicted(
     return result.model_copy(update={"notices": (*notices, *result.notices)})
 
 
-def _finish(result: "DiagnosisResult", kept: Kept, as_json: bool) -> None:
+def _finish(result: "DiagnosisResult", kept: Kept, as_json: bool, key: "LabelKey | None" = None) -> None:
     from app import predicting, results
 
     if kept.results is not None:
@@ -213,38 +204,16 @@ def _finish(result: "DiagnosisResult", kept: Kept, as_json: bool) -> None:
             predicting.write_fhir(result, kept.subject, kept.fhir)
         if kept.csv is not None:
             predicting.write_table(result, kept.csv)
+        if kept.labels.path is not None and key is not None:
+            predicting.write_labels(result, key, kept.labels.path)
     if as_json:
         console.print_json(result.model_dump(mode="json"))
     else:
         predicting.show(result)
     if result.refusal:
-        if kept.fhir or kept.csv:
-            console.err.print("Without a prediction nothing was written as FHIR or CSV.")
+        if kept.fhir or kept.csv or kept.labels.path:
+            console.err.print("Without a prediction nothing was written as FHIR, CSV or labels.")
         raise SystemExit(_REFUSED)
-
-
-def _visits(asked: Asked) -> tuple[list[list[str]], list[str]]:
-    """The visits to predict from, and what should be said of them."""
-    if asked.history is not None:
-        if asked.patient or asked.records:
-            raise InputError("history", "give --history, or --patient with --records, not both")
-        from tools.records.history import split_history
-
-        return split_history(asked.history)[: asked.visits], []
-    if not (asked.patient and asked.records):
-        raise InputError("patient", "say whose: --history CODES, or --patient ID with --records PATH")
-    return _recorded(asked.patient, asked.records, asked)
-
-
-def _recorded(patient: str, records: Path, asked: Asked) -> tuple[list[list[str]], list[str]]:
-    from tools.records.read import read_cohort
-
-    with console.busy("reading records"):
-        cohort = read_cohort(records, asked.format, asked.system)
-    concept = cohort.vocabulary.concept
-    visits = cohort.patient(patient).visits[: asked.visits]
-    named = [[f"{concept(key).system}:{concept(key).code}" for key in visit.codes] for visit in visits]
-    return [visit for visit in named if visit], [_CUT.format(asked.visits)] if asked.visits else []
 
 
 def _show_check(found: "RecordsCheck") -> None:

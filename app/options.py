@@ -36,6 +36,28 @@ Subject = Annotated[
     typer.Option("--subject", help="Whose the RiskAssessment is: Patient/ID. Left out: not named."),
 ]
 Csv = Annotated[Path | None, typer.Option("--csv", help="Write the predictions as a table for spreadsheets.")]
+LabelsFile = Annotated[
+    Path | None,
+    typer.Option("--labels", help="Write the predictions as MEDS labels (parquet), a row a predicted code."),
+]
+SubjectId = Annotated[
+    int | None,
+    typer.Option(
+        "--subject-id",
+        min=-(2**63),
+        max=2**63 - 1,
+        show_default=False,
+        help="Whose the labels are. Left out: the patient's id, if it is a whole number.",
+    ),
+]
+PredictionTime = Annotated[
+    str | None,
+    typer.Option(
+        "--prediction-time",
+        metavar="ISO",
+        help="When the labels are of, UTC unless it says otherwise. Left out: the last visit that was used.",
+    ),
+]
 Libraries = Annotated[
     list[Path] | None,
     typer.Option(

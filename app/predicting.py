@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import shorten
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.box import SIMPLE
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -15,6 +15,9 @@ from graph.state import DiagnosisInput
 from tools.records.faults import counted
 from tools.reporting.result import DiagnosisResult, Finding, GraphScores, IdentifiedBy, Knowledge
 from tools.reporting.words import STOPPED, scored_by, share, sign
+
+if TYPE_CHECKING:
+    from tools.reporting.labels import LabelKey
 
 _ONE_LINE = frozenset({"#", "visit", "chance", "strength", "95 % interval", "confidence"})
 _NAME_WIDTH = 56
@@ -104,6 +107,17 @@ def write_table(result: DiagnosisResult, path: Path) -> None:
     from tools.reporting import table
 
     table.write(result, path)
+
+
+def write_labels(result: DiagnosisResult, key: "LabelKey", path: Path) -> None:
+    """The predictions as MEDS labels.
+
+    Raises:
+        InputError: the file cannot be written, or there is no prediction.
+    """
+    from tools.reporting import labels
+
+    labels.write(result, key, path)
 
 
 def show(result: DiagnosisResult) -> None:

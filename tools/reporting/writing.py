@@ -18,12 +18,12 @@ def require_place(target: Path, field: str) -> None:
         raise InputError(field, "the path is a folder; name a file in it")
 
 
-def write_result(target: Path, content: str, field: str) -> None:
+def write_result(target: Path, content: str | bytes, field: str) -> None:
     """Write a file about a patient; an earlier file stays whole until the new one has been written whole.
 
     Args:
         target: the file.
-        content: of it.
+        content: of it; text as UTF-8.
         field: what errors call it.
 
     Raises:
@@ -31,7 +31,7 @@ def write_result(target: Path, content: str, field: str) -> None:
     """
     require_place(target, field)
     try:
-        write_whole(target, content.encode())
+        write_whole(target, content.encode() if isinstance(content, str) else content)
     except OSError as error:
         reason = error.strerror or "the system refused"
         raise InputError(field, f"cannot be written: {reason}; choose another place") from error

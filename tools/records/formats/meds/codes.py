@@ -12,9 +12,10 @@ from tools.records.concepts.codes import ICD9CM, ICD10CM, SNOMED, system_name
 OTHER = -2
 _SEPARATOR = re.compile(r"//?")
 _DIAGNOSIS = "DIAGNOSIS"
-_SYSTEMS = {ICD9CM, ICD10CM, SNOMED}
 _ICD = "ICD"
 _VERSIONS = {"9": ICD9CM, "10": ICD10CM}
+WRITTEN = (ICD9CM, ICD10CM, SNOMED)
+_WRITTEN = {system: f"{_DIAGNOSIS}//{_ICD}//{version}//" for version, system in _VERSIONS.items()}
 
 
 class MedsCodes:
@@ -45,6 +46,11 @@ class MedsCodes:
         return known
 
 
+def spelled(system: str, code: str) -> str:
+    """How a dotless code is written in MEDS; one of `WRITTEN` is read as the same again."""
+    return _WRITTEN.get(system, f"{system}/") + code
+
+
 def parts_of(text: str) -> list[str]:
     """The parts of a code, between single or double slashes."""
     return _SEPARATOR.split(text)
@@ -68,7 +74,7 @@ def _diagnosis(text: str) -> tuple[str, str] | None:
         version = parts[1].strip() if len(parts) > 1 else ""
         return _VERSIONS.get(version, ICD10CM), "/".join(parts[2:]) if version in _VERSIONS else ""
     named = system_name(system)
-    if named in _SYSTEMS and not system.isdigit():
+    if named in WRITTEN and not system.isdigit():
         return named, "/".join(parts[1:])
     # Without DIAGNOSIS, what begins with ICD may be of procedures (ICD10PCS) or tumours (ICDO3).
     return (ICD10CM, "") if is_named and system.startswith(_ICD) else None

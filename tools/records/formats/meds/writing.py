@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tools.records.cohort import Cohort, IntArray
-from tools.records.concepts.codes import ICD9CM, ICD10CM, SNOMED
+from tools.records.formats.meds.codes import WRITTEN, spelled
 from tools.safety.errors import InputError
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
 
 VERSION = "0.4.1"
-_SPELLINGS = {ICD9CM: "DIAGNOSIS//ICD//9//{}", ICD10CM: "DIAGNOSIS//ICD//10//{}", SNOMED: "SNOMED/{}"}
 _MICROSECONDS = 1_000_000
 _DAY_S = 86_400
 _MOST_DIGITS = 18  # of a whole number that 64 bits hold
@@ -88,11 +87,11 @@ def _told(cohort: Cohort) -> tuple[str, ...]:
 
 def _spelled(cohort: Cohort) -> list[str]:
     columns = cohort.vocabulary.columns
-    strange = sorted(set(columns.system) - _SPELLINGS.keys())
+    strange = sorted(set(columns.system) - set(WRITTEN))
     if strange:
-        rule = f"codes of {', '.join(strange)} have no place in MEDS here; only {', '.join(_SPELLINGS)} have"
+        rule = f"codes of {', '.join(strange)} have no place in MEDS here; only {', '.join(WRITTEN)} have"
         raise InputError("records", rule)
-    return [_SPELLINGS[s].format(code) for s, code in zip(columns.system, columns.code, strict=True)]
+    return [spelled(s, code) for s, code in zip(columns.system, columns.code, strict=True)]
 
 
 def _events(cohort: Cohort, subjects: IntArray) -> "pa.Table":
@@ -103,11 +102,11 @@ def _events(cohort: Cohort, subjects: IntArray) -> "pa.Table":
     unit = _DAY_S if cohort.clock == "order" else 1
     order = np.lexsort((visits, subjects[patients[visits]]))  # MEDS has subjects in ascending order
     visits, codes = visits[order], cohort.codes[order]
-    spelled = pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), pa.array(_spelled(cohort)))
+    texts = pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), pa.array(_spelled(cohort)))
     columns: dict[str, Any] = {
         "subject_id": pa.array(subjects[patients[visits]], pa.int64()),
         "time": pa.array(cohort.times[visits] * unit * _MICROSECONDS).cast(pa.timestamp("us")),
-        "code": spelled.cast(pa.string()),
+        "code": texts.cast(pa.string()),
         "numeric_value": pa.nulls(len(visits), pa.float32()),
         "text_value": pa.nulls(len(visits), pa.large_string()),
         "hadm_id": pa.array(visits + 1, pa.int64()),
