@@ -1,7 +1,7 @@
 """The command line, `iikea`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -114,14 +114,18 @@ def simulate(
     frailty: Annotated[
         float, typer.Option("--frailty", help="Variance of what makes some patients ill more often.")
     ] = 0.25,
+    format: Annotated[  # noqa: A002
+        Literal["csv", "meds"], typer.Option("--format", help="What the records are written as.")
+    ] = "csv",
     as_json: Json = False,
 ) -> None:
     """Write records of invented patients, and the causal graph that they were drawn from.
 
-    The records are a long CSV table: patient, time, code, system. The same numbers give the same bytes.
+    The records are a long CSV table (patient, time, code, system), or MEDS 0.4. The same numbers give
+    the same bytes.
     """
     with errors_as_exit_codes(as_json):
-        commands.simulate(out, patients, seed, frailty, as_json)
+        commands.simulate(out, patients, seed, frailty, format, as_json)
 
 
 @records.command("fit")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from tools.records.check import RecordsCheck
     from tools.records.cohort import Patient
+    from tools.records.simulate import Written
     from tools.reporting.labels import LabelKey
     from tools.reporting.result import DiagnosisResult
 
@@ -137,22 +138,31 @@ def convert(path: Path, out: Path, format: str | None, system: str | None, as_js
         console.out.print(f"[yellow]notice[/] {console.plain(notice)}")
 
 
-def simulate(out: Path, patients: int, seed: int, frailty: float, as_json: bool) -> None:
+def simulate(
+    out: Path,
+    patients: int,
+    seed: int,
+    frailty: float,
+    format: "Written",  # noqa: A002
+    as_json: bool,
+) -> None:
     """Writes simulated records and their true graph."""
     from tools.records import simulate as simulation
 
     with console.busy("simulating"):
         found = simulation.simulate(patients, seed, frailty=frailty)
-        simulation.write(found, out)
+        notices = simulation.write(found, out, format)
     cohort, edges = found.cohort, len(found.graph.edges)
     summary = {"out": str(out), "patients": cohort.n_patients, "visits": cohort.n_visits, "edges": edges}
     if as_json:
-        console.print_json(summary)
+        console.print_json({**summary, "notices": list(notices)})
         return
     console.out.print(
         f"Simulated {counted(cohort.n_patients, 'patient')} with {counted(cohort.n_visits, 'visit')} "
         f"from a graph of {counted(edges, 'edge')}: {console.plain(str(out))}"
     )
+    for notice in notices:
+        console.out.print(f"[yellow]notice[/] {console.plain(notice)}")
 
 
 def doctor(model: str, libraries: Sequence[Path], as_json: bool) -> None:

@@ -57,6 +57,18 @@ def test_simulated_records_are_told_and_can_be_checked(iikea, tmp_path):
     assert "n_patients" in refused.err
 
 
+def test_simulated_records_can_be_meds_and_other_formats_are_named_as_none(iikea, tmp_path):
+    asked = ("records", "simulate", "--patients", 40, "--seed", 3, "--out", tmp_path / "m", "--format")
+    ended = iikea(*asked, "meds", "--json")
+    assert (ended.json["patients"], len(ended.json["notices"])) == (40, 1)
+    found = iikea("records", "check", tmp_path / "m", "--json").json
+    assert (found["format"], found["patients"]) == ("meds", 40)
+    refused = iikea(*asked, "omop")
+    assert refused.code == 2
+    for words in ("--format", "omop", "csv", "meds"):
+        assert words in refused.err
+
+
 def test_converted_records_hold_the_same(iikea, tmp_path):
     out = tmp_path / "meds"
     found = iikea("records", "convert", DEMO_RECORDS, "--out", out, "--json").json

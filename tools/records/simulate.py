@@ -19,16 +19,18 @@ import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from tools.causal.dag import CausalGraph, Edge
 from tools.records.cohort import Cohort, Concept, IntArray, Vocabulary
 from tools.records.disease_model import BoolArray, DiseaseModel, FloatArray, internal_medicine
+from tools.records.formats.meds import writing as meds
 from tools.safety.errors import InputError
 from tools.safety.files import PUBLIC, write_whole
 
+Written = Literal["csv", "meds"]
 MIN_VISITS, MAX_VISITS = 2, 9
 CONTINUATION = 0.72
 MEAN_GAP_DAYS = 120.0
@@ -244,27 +246,40 @@ real ICD-9-CM diseases with {n_edges} causal edges. No real patient, and no stat
 Diseases, edges and strengths are simplified general medical knowledge: they serve to try and to measure the
 program, not to care for anyone.
 
-- `cohort.csv.gz`: one row a diagnosis: patient, time (day of the visit), code (ICD-9-CM, no dot), system.
+{records}
 - `true_graph.json`: the graph it was drawn from. `strength` is the probability per visit that the cause
   brings about the effect; `frailty` is the variance of the patients' frailty.
 
 Made from `tools/records/disease_model.json` (equations: `tools/records/simulate.py`) by
 
-    iikea records simulate --patients {n_patients} --seed {seed} --frailty {frailty:g} --out FOLDER
+    iikea records simulate --patients {n_patients} --seed {seed} --frailty {frailty:g}{option} --out FOLDER
 
 Licence: Apache-2.0, like the program.
 """
 
 
-def write(simulation: Simulation, folder: Path) -> None:
-    """Write `cohort.csv.gz`, `true_graph.json` and `README.md`; the same simulation gives the same bytes.
+RECORDS: dict[Written, str] = {
+    "csv": "- `cohort.csv.gz`: one row a diagnosis: patient, time (day of the visit), code (ICD-9-CM, "
+    "no dot), system.",
+    "meds": "- `data/0.parquet`: MEDS 0.4, one event a diagnosis at the day of its visit; `hadm_id` tells "
+    "visits apart.\n  Beside it `metadata/codes.parquet` and `metadata/dataset.json`.",
+}
+
+
+def write(simulation: Simulation, folder: Path, format: Written = "csv") -> tuple[str, ...]:  # noqa: A002
+    """Write records, `true_graph.json` and `README.md`; the same simulation gives the same bytes.
 
     Args:
         simulation: what to write.
-        folder: made if missing; files of these names in it are replaced, each in one step.
+        folder: made if missing. As CSV, files of the same names in it are replaced, each in one step; as
+            MEDS it must not be there.
+        format: `csv`, which is `cohort.csv.gz`, or `meds`, see `tools.records.formats.meds.writing.write`.
+
+    Returns:
+        What a person should know of the result.
 
     Raises:
-        InputError: the disk refuses the write.
+        InputError: the disk refuses the write; or see there.
     """
     cohort, graph = simulation.cohort, simulation.graph
     numbers = {
@@ -274,12 +289,14 @@ def write(simulation: Simulation, folder: Path) -> None:
         "n_edges": len(graph.edges),
         "seed": simulation.seed,
         "frailty": simulation.frailty,
+        "records": RECORDS[format],
+        "option": "" if format == "csv" else f" --format {format}",
     }
-    files = {
-        "cohort.csv.gz": gzip.compress(_long_csv(cohort).encode(), mtime=0),
-        "true_graph.json": _truth(simulation).encode(),
-        "README.md": README.format(**numbers).encode(),
-    }
+    truth, readme = _truth(simulation).encode(), README.format(**numbers).encode()
+    beside = {"true_graph.json": truth, "README.md": readme}
+    if format == "meds":
+        return meds.write(cohort, folder, beside)
+    files = {"cohort.csv.gz": gzip.compress(_long_csv(cohort).encode(), mtime=0), **beside}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
@@ -287,6 +304,7 @@ def write(simulation: Simulation, folder: Path) -> None:
     except OSError as error:
         reason = error.strerror or "the disk refused the write"
         raise InputError("out", f"not written ({reason}); free space or name another folder") from error
+    return ()
 
 
 def _long_csv(cohort: Cohort) -> str:

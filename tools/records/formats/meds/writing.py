@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ _DAY_S = 86_400
 _MOST_DIGITS = 18  # of a whole number that 64 bits hold
 
 
-def write(cohort: Cohort, folder: Path) -> tuple[str, ...]:
+def write(cohort: Cohort, folder: Path, beside: Mapping[str, bytes] | None = None) -> tuple[str, ...]:
     """Write a cohort as MEDS: `data/0.parquet`, `metadata/codes.parquet` and `metadata/dataset.json`.
 
     A visit is told by its `hadm_id`, its place in the cohort from 1, and has one time. Visits without a code
@@ -29,6 +30,7 @@ def write(cohort: Cohort, folder: Path) -> tuple[str, ...]:
     Args:
         cohort: as a reader gives it.
         folder: to be made; it is there whole or not at all.
+        beside: content of further files of the folder, by name.
 
     Returns:
         What a person should know of the result.
@@ -55,6 +57,8 @@ def write(cohort: Cohort, folder: Path) -> tuple[str, ...]:
                 (whole / name).parent.mkdir(parents=True)
                 parquet.write_table(table, whole / name)
             (whole / "metadata" / "dataset.json").write_text(json.dumps(described) + "\n", encoding="utf-8")
+            for name, content in (beside or {}).items():
+                (whole / name).write_bytes(content)
             whole.rename(folder)
     except OSError as error:
         reason = error.strerror or "the disk refused the write"
