@@ -109,6 +109,35 @@ def test_the_order_of_sources_of_a_code(tmp_path):
     assert "2 conditions without a code, left out" in found.notices
 
 
+@pytest.mark.parametrize("system", [None, "ICD9CM"])
+def test_free_text_gives_way_to_the_concept_where_it_is_listed(system, tmp_path):
+    rows = [
+        condition("Essential hypertension, on 2 drugs", concept=1),
+        condition("diabetes", concept=3),
+        condition("4280", concept=3),
+        condition("V1582", concept=2),
+    ]
+    path = written(tmp_path, rows, [visit(10)], [person()], CONCEPTS)
+    cohort = read_cohort(path, system=system)
+    [found] = plainly(cohort)["1"]
+    assert found[1] == ["4019", "4280", "44054006", "V1582"]
+    assert "2 conditions whose source value is no code, read by the concept" in cohort.notices
+
+
+@pytest.mark.parametrize("concept", [0, 4, 99])
+def test_free_text_without_a_listed_concept_stays_a_fault(concept, tmp_path):
+    rows = [condition("4280"), condition("diabetes", concept=concept)]
+    assert places(written(tmp_path, rows, concepts=CONCEPTS)) == [
+        (3, "CONDITION_OCCURRENCE.condition_source_value")
+    ]
+
+
+def test_free_text_does_not_make_ambiguous_codes_clear(tmp_path):
+    rows = [condition("V1582"), condition("diabetes", concept=3)]
+    with pytest.raises(InputError, match="fits both"):
+        read_cohort(written(tmp_path, rows, concepts=CONCEPTS))
+
+
 def test_without_concept_the_source_value_alone_counts(tmp_path):
     found = read_cohort(written(tmp_path, [condition("401.9", source=1), condition(None, source=1)]))
     assert found.vocabulary.keys == ("4019",)

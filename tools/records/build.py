@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from tools.numerics.runs import offsets
-from tools.records.cohort import Clock, Cohort, ConceptColumns, IntArray, Vocabulary
+from tools.records.cohort import Clock, Cohort, ConceptColumns, IntArray, Stays, Vocabulary
 from tools.records.concepts.codes import has_shapes, is_well_spelled, normalise
 from tools.records.concepts.names import name
 from tools.records.faults import counted
@@ -163,6 +163,7 @@ def assemble(
     visits: Visits,
     entries: tuple[IntArray, IntArray],
     concepts: Concepts,
+    stays: Stays | None = None,
     notices: Iterable[str] = (),
 ) -> Cohort:
     """Sort patients by id, visits by (time, rank) and codes by column, each code once a visit.
@@ -174,6 +175,7 @@ def assemble(
         visits: by number.
         entries: visit numbers and concept numbers, each of shape (n_entries,).
         concepts: by number.
+        stays: ends of the visits, by number, where the format tells any.
         notices: what the reader has to say; added are visits without a code, code systems that nothing
             is known of, and a lack of transitions.
     """
@@ -198,6 +200,7 @@ def assemble(
         clock=clock,
         code_offsets=offsets(codes_per_visit),
         codes=pairs % width,
+        stays=stays and stays.of(in_order),
         notices=(*notices, *notices_of(vocabulary, visits_per_patient, codes_per_visit)),
     )
 

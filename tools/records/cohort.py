@@ -21,6 +21,7 @@ from tools.safety.errors import InputError
 NameSource = Literal["record", "leaf", "heading", "ancestor", "unlisted"]
 Clock = Literal["seconds", "order"]
 IntArray = npt.NDArray[np.int64]
+NO_END = int(np.iinfo(np.int64).min)
 
 
 class Concept(BaseModel):
@@ -165,6 +166,25 @@ class Patient(BaseModel):
     visits: tuple[Visit, ...]
 
 
+class Stays(NamedTuple):
+    """What records tell of the ends of visits.
+
+    Attributes:
+        ends: seconds since 1970, at midnight where only the day is known, `NO_END` where nothing is; shape
+            (n_visits,). None where the format has no ends.
+        late: visits whose diagnoses carry the time of discharge, shape (n_visits,). None where diagnoses have
+            no times of their own.
+    """
+
+    ends: IntArray | None = None
+    late: npt.NDArray[np.bool_] | None = None
+
+    def of(self, visits: IntArray) -> "Stays":
+        """Those of some visits, in their order."""
+        ends, late = self.ends, self.late
+        return Stays(ends if ends is None else ends[visits], late if late is None else late[visits])
+
+
 class Cohort(BaseModel):
     """Patients with their visits in columns.
 
@@ -178,6 +198,7 @@ class Cohort(BaseModel):
         clock: the unit of `times`.
         code_offsets: shape (n_visits + 1,); visit v holds codes[code_offsets[v]:code_offsets[v+1]].
         codes: shape (n_entries,), columns of the vocabulary, sorted and unique within a visit.
+        stays: what is known of the visits' ends.
         notices: what a person should know about how these records were read.
     """
 
@@ -191,6 +212,7 @@ class Cohort(BaseModel):
     clock: Clock
     code_offsets: IntArray
     codes: IntArray
+    stays: "Stays | None" = None
     notices: tuple[str, ...] = ()
 
     @property
@@ -246,5 +268,6 @@ class Cohort(BaseModel):
                 "times": self.times[visits],
                 "code_offsets": offsets(np.diff(self.code_offsets)[visits]),
                 "codes": self.codes[entries],
+                "stays": self.stays and self.stays.of(visits),
             }
         )

@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from tools.records.cohort import Cohort
+from tools.records.cohort import NO_END, Cohort, Stays
 
 _DAY_S = 86_400
 _LONG_GAP_S = 10 * 365 * _DAY_S
@@ -48,6 +49,8 @@ def quality(cohort: Cohort, today: date) -> tuple[Quality, ...]:
     lines = [*_of_patients(cohort), *_of_visits(cohort), *_of_codes(cohort)]
     if cohort.clock == "seconds":
         lines += _of_dates(cohort, today)
+    if cohort.stays is not None:
+        lines += _of_stays(cohort, cohort.stays)
     return tuple(
         Quality(what=what, count=count, total=total, meaning=meaning) for what, count, total, meaning in lines
     )
@@ -81,6 +84,21 @@ def _of_dates(cohort: Cohort, today: date) -> Iterator[_Line]:
     yield "visits over ten years after the one before", long, n, "a wrong date, or years unseen"
     future = _count(cohort.times >= _seconds(today + timedelta(days=1)))
     yield "visits dated in the future", future, n, "shifted by de-identification, or wrong"
+
+
+def _of_stays(cohort: Cohort, stays: Stays) -> Iterator[_Line]:
+    n = cohort.n_visits
+    if stays.ends is not None and _count(stays.ends != NO_END):
+        known = stays.ends != NO_END
+        # At midnight only the day is told: the visit may last until its end.
+        last = np.where(known & (stays.ends % _DAY_S == 0), stays.ends + _DAY_S - 1, stays.ends)
+        wrong = known & (last < cohort.times)
+        yield "visits that end before they begin", _count(wrong), _count(known), "one of the two is wrong"
+        inside = _count(_begins_inside(cohort, np.where(wrong, NO_END, stays.ends)))
+        yield "visits that begin before an earlier one ends", inside, n, "one stay may count as two"
+    if stays.late is not None:
+        meaning = "leakage: what they say was not known during the visit"
+        yield "visits whose diagnoses carry the time of discharge", _count(stays.late), n, meaning
 
 
 def _of_codes(cohort: Cohort) -> Iterator[_Line]:
@@ -119,6 +137,15 @@ def _with_the_one_before(cohort: Cohort, values: Int64) -> Bool:
     same = np.zeros(cohort.n_visits, dtype=np.bool_)
     same[1:] = values[1:] == values[:-1]
     return same & _follows(cohort)
+
+
+def _begins_inside(cohort: Cohort, ends: Int64) -> Bool:
+    """Which visits begin before the end of one of their patient's earlier ones."""
+    of_patient = pd.Series(ends).groupby(np.repeat(np.arange(cohort.n_patients), cohort.visits_per_patient))
+    latest = of_patient.cummax().to_numpy(dtype=np.int64)
+    inside = np.zeros(cohort.n_visits, dtype=np.bool_)
+    inside[1:] = cohort.times[1:] < latest[:-1]
+    return inside & _follows(cohort)
 
 
 def _seconds(day: date) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tools.records.build import UNKNOWN, Concepts, Entries, Visits, assemble
-from tools.records.cohort import Cohort, IntArray
+from tools.records.cohort import NO_END, Cohort, IntArray, Stays
 from tools.records.concepts.codes import shape_rule
 from tools.records.faults import Faults, counted
 from tools.records.files.locate import find_table
@@ -19,6 +19,7 @@ from tools.safety.errors import InputError
 
 _ADMISSIONS, _DIAGNOSES = "ADMISSIONS", "DIAGNOSES_ICD"
 _ADMISSION_COLUMNS = {"subject_id": ("subject_id",), "hadm_id": ("hadm_id",), "admittime": ("admittime",)}
+_END = "dischtime"
 CodeNumbers = Callable[[Table, pd.DataFrame, Concepts], IntArray]
 
 
@@ -59,7 +60,7 @@ def read_tables(
         InputError: a file cannot be read at all, or lists no admission.
     """
     faults = Faults()
-    admissions, visits = _read_admissions(Table(tables.admissions, faults, _ADMISSIONS))
+    admissions, visits, ends = _read_admissions(Table(tables.admissions, faults, _ADMISSIONS))
     faults.refuse("records")
     table = Table(tables.diagnoses, faults, _DIAGNOSES)
     concepts, entries, without_code = Concepts(), Entries(), 0
@@ -80,22 +81,29 @@ def read_tables(
         visits=visits,
         entries=entries.columns(),
         concepts=concepts,
+        stays=Stays(ends),
         notices=[left_out] if without_code else [],
     )
 
 
-def _read_admissions(table: Table) -> tuple[Admissions, Visits]:
+def _read_admissions(table: Table) -> tuple[Admissions, Visits, IntArray]:
+    """The admissions, and their ends by number; an end that cannot be read is not known."""
     admissions = Admissions(table, "hadm_id")
-    for chunk in table.chunks(_ADMISSION_COLUMNS, required=_ADMISSION_COLUMNS.keys()):
-        for column in ("subject_id", "hadm_id", "admittime"):
+    numbers, ends = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
+    for chunk in table.chunks({**_ADMISSION_COLUMNS, _END: (_END,)}, required=_ADMISSION_COLUMNS.keys()):
+        for column in _ADMISSION_COLUMNS:
             table.require(chunk, column)
         times, readable = seconds(chunk["admittime"])
         unreadable = ~readable & (chunk["admittime"] != "").to_numpy()
         table.note(
             chunk.index[unreadable], "admittime", "not an ISO date or time such as 2164-10-23 21:09:00"
         )
-        admissions.add(chunk["hadm_id"], chunk["subject_id"], times)
-    return admissions, admissions.visits()
+        numbers.append(admissions.add(chunk["hadm_id"], chunk["subject_id"], times))
+        ended, known = seconds(chunk[_END] if _END in chunk else pd.Series("", index=chunk.index))
+        ends.append(np.where(known, ended, NO_END))
+    end_of = np.full(len(admissions.ids), NO_END, dtype=np.int64)
+    np.maximum.at(end_of, np.concatenate(numbers), np.concatenate(ends))
+    return admissions, admissions.visits(), end_of
 
 
 def _visit_numbers(table: Table, chunk: pd.DataFrame, admissions: Admissions, visits: Visits) -> IntArray:

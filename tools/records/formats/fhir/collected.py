@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tools.records.build import UNKNOWN, Concepts
+from tools.records.cohort import NO_END
 from tools.records.concepts.codes import shape_rule
 from tools.records.formats.fhir.elements import (
     ElementFault,
@@ -23,17 +24,22 @@ from tools.records.formats.fhir.places import Found, Reading
 
 NO_DAY = np.iinfo(np.int64).min
 _VOID = {"entered-in-error", "cancelled"}
+_DAY_LONG = len("2019-05-31")
 _DENIED = {"entered-in-error", "refuted"}
 
 
 class EncounterRow(NamedTuple):
-    """An Encounter: numbers of itself and its patient, seconds, days since 1970, and where it stands."""
+    """An Encounter: numbers of itself and its patient, seconds, days since 1970, and where it stands.
+
+    `end` is in seconds, `NO_END` where there is none or only its month is known.
+    """
 
     encounter: int
     patient: int
     time: int
     first_day: int
     last_day: int
+    end: int
     is_partial: int
     file: int
     row: int
@@ -125,7 +131,16 @@ class Collected:
         last = moment(end, "Encounter.period.end") if end else first
         days = (first.day, max(first.day, last.day))
         self.encounter_rows.append(
-            EncounterRow(number, patient, first.seconds, *days, first.is_partial, found.file, found.row)
+            EncounterRow(
+                number,
+                patient,
+                first.seconds,
+                *days,
+                _end(first, last, end),
+                first.is_partial,
+                found.file,
+                found.row,
+            )
         )
 
     def _condition(self, found: Found) -> None:
@@ -159,6 +174,13 @@ class Collected:
             raise ElementFault("Condition.code.coding.code", shape_rule(diagnosis.system))
         self.concepts.show_distinct([(number, diagnosis.display)])
         return number
+
+
+def _end(first: Moment, last: Moment, text: str) -> int:
+    """Seconds of an end; of one that is but the day of the begin, those of the begin: a day has no offset."""
+    if not text or last.is_partial:
+        return NO_END
+    return first.seconds if len(text) == _DAY_LONG and last.day == first.day else last.seconds
 
 
 def _number(numbers: dict[str, int], text: str) -> int:

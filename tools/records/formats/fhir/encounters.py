@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from tools.records.build import UNKNOWN, Visits, assemble, grouped, natural_ranks
-from tools.records.cohort import Cohort, IntArray
+from tools.records.cohort import NO_END, Cohort, IntArray, Stays
 from tools.records.formats.fhir.collected import NO_DAY, Collected
 from tools.records.formats.fhir.places import Reading
 from tools.safety.errors import InputError
@@ -51,6 +51,7 @@ def cohort(source: str, found: Collected) -> Cohort:
     if not len(patient):
         raise InputError("records", "no Encounter with a period.start, and no Condition with a date")
     ids = tuple(found.patients)
+    ends = np.r_[_ints(encounters["end"]), np.full_like(days.day, NO_END)]
     return assemble(
         source,
         "seconds",
@@ -62,6 +63,7 @@ def cohort(source: str, found: Collected) -> Cohort:
         ),
         entries=(_ints(conditions["visit"]), _ints(conditions["concept"])),
         concepts=found.concepts,
+        stays=Stays(ends),
         notices=reading.notices,
     )
 
@@ -98,7 +100,14 @@ def _distinct(found: Collected, listed: pd.DataFrame) -> pd.DataFrame:
     found.reading.count("encounter", "without a period.start, left out", len(undated))
     kept = listed[~_mask(found.void, len(found.encounters))[_ints(listed["encounter"])]]
     once = kept.groupby("encounter", as_index=False).agg(
-        {"patient": "first", "time": "first", "first_day": "min", "last_day": "max", "is_partial": "min"}
+        {
+            "patient": "first",
+            "time": "first",
+            "first_day": "min",
+            "last_day": "max",
+            "end": "max",
+            "is_partial": "min",
+        }
     )
     once["rank"] = natural_ranks(tuple(found.encounters))[_ints(once["encounter"])]
     return once.sort_values(["patient", "first_day", "time", "rank"], ignore_index=True)

@@ -20,12 +20,12 @@ from tools.records.build import (
     stacked,
     with_visits,
 )
-from tools.records.cohort import Cohort, IntArray
+from tools.records.cohort import Cohort, IntArray, Stays
 from tools.records.faults import Faults, Noting, counted
 from tools.records.files.arrow import batches_of, is_parquet, read_schema, schema_of, texts_of
 from tools.records.files.texts import Texts, no_texts
 from tools.records.formats.meds.codes import OTHER, MedsCodes, is_coded
-from tools.records.formats.meds.stays import Stays
+from tools.records.formats.meds.stays import StayTimes
 from tools.safety.errors import InputError
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class _Events:
         self._faults = Faults()
         self._codes = MedsCodes()
         self._patients, self._stays = Numbering(), Numbering()
-        self._others = Stays()
+        self._others = StayTimes()
         self._parts: list[tuple[npt.NDArray[np.integer], ...]] = []
         self._rows, self._skipped, self._untimed = 0, 0, 0
 
@@ -190,7 +190,8 @@ class _Events:
         last = np.full(len(of), np.iinfo(np.int64).min)
         np.maximum.at(last, of_row, time)
         in_stay = (key >= 0) & (first == last)
-        late = self._others.ended_by(of[in_stay], key[in_stay], first[in_stay])
+        late = np.zeros(len(of), dtype=np.bool_)
+        late[in_stay] = self._others.ended_by(of[in_stay], key[in_stay], first[in_stay])
         patients, visit_patient = with_visits(self._patients.texts, of)
         rank = np.append(natural_ranks(self._stays.texts), -1)[np.maximum(key, -1)]
         return assemble(
@@ -200,6 +201,7 @@ class _Events:
             visits=Visits(visit_patient, first, rank),
             entries=(of_row, concept),
             concepts=self._codes.concepts,
+            stays=Stays(late=late),
             notices=self._notices(int(late.sum())),
         )
 

@@ -7,7 +7,7 @@ from tools.records.build import grouped, stacked
 from tools.records.cohort import IntArray
 
 
-class Stays:
+class StayTimes:
     """First and last time of each (patient, stay), collected batch by batch."""
 
     def __init__(self) -> None:

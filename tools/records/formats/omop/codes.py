@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from tools.records.build import UNKNOWN, Concepts, Numbering, distinct
 from tools.records.cohort import IntArray
@@ -50,11 +51,13 @@ class Chosen(NamedTuple):
         column: place in `COLUMNS`, `UNKNOWN` where no column gives a code.
         concept: its number, `UNKNOWN` where there is none.
         rules: by place in `COLUMNS`, what a row with a column and without a concept breaks.
+        n_texts: rows whose source value is no code of any system, so that the concept was taken.
     """
 
     column: IntArray
     concept: IntArray
     rules: tuple[str, str, str]
+    n_texts: int
 
 
 class ConditionCodes:
@@ -93,7 +96,8 @@ class ConditionCodes:
         is_listed = np.zeros(len(self._ids) + 1, dtype=bool)
         is_listed[list(listed)] = True
         by_source = is_listed[source]
-        by_value = ~by_source & (value != UNKNOWN)
+        has_value = ~by_source & (value != UNKNOWN)
+        by_value = has_value & ~(is_listed[concept] & self._is_text()[value])
         by_concept = ~by_source & ~by_value & is_listed[concept]
         found = np.full(len(source), UNKNOWN, dtype=np.int64)
         ids = self._numbers_of_ids(listed, distinct(np.r_[source[by_source], concept[by_concept]]))
@@ -101,7 +105,7 @@ class ConditionCodes:
         found[by_value], rule = self._numbers_of_values(value[by_value])
         unlike = "CONCEPT gives this concept a code that has not the shape of its vocabulary's"
         column = np.select([by_source, by_value, by_concept], [0, 1, 2], UNKNOWN)
-        return Chosen(column, found, (unlike, rule, unlike))
+        return Chosen(column, found, (unlike, rule, unlike), int((has_value & ~by_value).sum()))
 
     def read_concepts(self, table: Relation, faults: Faults) -> dict[int, Listed]:
         """What CONCEPT says of the ids met, where their vocabulary is one of diagnoses."""
@@ -136,6 +140,14 @@ class ConditionCodes:
         numbers[fitting] = self.concepts.add_distinct(system, (texts[place] for place in fitting))
         rule = "not the shape of a SNOMED id" if system == SNOMED else shape_rule(system)
         return numbers[value], rule + coding.next_step
+
+    def _is_text(self) -> npt.NDArray[np.bool_]:
+        """Which source values are a code of no system that they may be of; the last place stands for none."""
+        if self._system is None:
+            texts = [not any(_fits(system, text) for system in _VOCABULARIES) for text in self._values.texts]
+        else:
+            texts = [not is_well_spelled(self._system, text) for text in self._values.texts]
+        return np.array([*texts, False], dtype=np.bool_)
 
     def _coding(self, rows: dict[str, int]) -> Coding:
         if self._system is not None:

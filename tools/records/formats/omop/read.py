@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tools.records.build import UNKNOWN, Numbering, assemble, stacked, with_visits
-from tools.records.cohort import Cohort, IntArray
+from tools.records.cohort import NO_END, Cohort, IntArray, Stays
 from tools.records.faults import Faults, counted
 from tools.records.formats.omop.codes import COLUMNS, ConditionCodes, Listed
 from tools.records.formats.omop.find import CONCEPT, CONDITION, PERSON, VISIT, find_tables, has_tables
@@ -127,8 +127,10 @@ class _Conditions:
             visits=visits._replace(patient=patient),
             entries=(visit[coded], chosen.concept[coded]),
             concepts=self._codes.concepts,
+            stays=Stays(np.r_[self._known.end, np.full(len(patient) - len(self._known.end), NO_END)]),
             notices=_notices(
                 uncoded=int((~coded).sum()),
+                texts=chosen.n_texts,
                 placed=int(placed.sum() - apart.sum()),
                 apart=int(apart.sum()),
                 absent=len(self._persons) - len(patients),
@@ -136,9 +138,11 @@ class _Conditions:
         )
 
 
-def _notices(uncoded: int, placed: int, apart: int, absent: int) -> Iterator[str]:
+def _notices(uncoded: int, texts: int, placed: int, apart: int, absent: int) -> Iterator[str]:
     if uncoded:
         yield f"{counted(uncoded, 'condition')} without a code, left out"
+    if texts:
+        yield f"{counted(texts, 'condition')} whose source value is no code, read by the concept"
     if placed:
         yield f"{counted(placed, 'condition')} without a visit, put in the person's visit of that day"
     if apart:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from tools.records.build import UNKNOWN, Numbering, Visits, grouped, natural_ranks, stacked
-from tools.records.cohort import IntArray
+from tools.records.cohort import NO_END, IntArray
 from tools.records.faults import Faults
 from tools.records.files.texts import Texts
 from tools.records.files.times import seconds
@@ -96,12 +96,14 @@ class PersonVisits(NamedTuple):
         visits: who and when.
         first_day: from.
         last_day: to.
+        end: seconds since 1970 where it is told, else `NO_END`.
     """
 
     ids: Numbering
     visits: Visits
     first_day: IntArray
     last_day: IntArray
+    end: IntArray
 
     def holding(self, person: IntArray, day: IntArray) -> IntArray:
         """The visit of a person in whose days a day lies, of several the one that began last.
@@ -148,13 +150,17 @@ def read_visits(table: Relation, persons: Numbering, faults: Faults) -> PersonVi
         has_none = (rows.column("visit_start_datetime").at < 0) & (rows.column("visit_start_date").at < 0)
         rows.place.note("visit_start_date", has_none, EMPTY)
         first = date.or_else(moment)
-        last = moments(rows, "visit_end_date").or_else(moments(rows, "visit_end_datetime")).or_else(first)
+        end_date, end = moments(rows, "visit_end_date"), moments(rows, "visit_end_datetime")
+        last, end = end_date.or_else(end).or_else(first), end.or_else(end_date)
+        end_time = np.where(end.there, end.time, NO_END)
         places.append(rows.place)
-        parts.append((numbered(texts, ids, grows=True), person, start.time, first.day, last.day))
+        parts.append((numbered(texts, ids, grows=True), person, start.time, first.day, last.day, end_time))
     faults.refuse("records")
     if not len(ids):
         raise InputError(table.label, "lists no visit; check that this is the whole table")
-    number, person, time, first_day, last_day = (stacked(column) for column in zip(*parts, strict=True))
+    number, person, time, first_day, last_day, end_time = (
+        stacked(column) for column in zip(*parts, strict=True)
+    )
     at = np.empty(len(ids), dtype=np.int64)
     at[number[::-1]] = np.arange(len(number))[::-1]
     first_row = at[number]
@@ -162,7 +168,7 @@ def read_visits(table: Relation, persons: Numbering, faults: Faults) -> PersonVi
     note_rows(places, "visit_occurrence_id", differs, "listed before with another person or time; keep one")
     faults.refuse("records")
     visits = Visits(person[at], time[at], natural_ranks(ids.texts))
-    return PersonVisits(ids, visits, first_day[at], np.maximum(last_day[at], first_day[at]))
+    return PersonVisits(ids, visits, first_day[at], np.maximum(last_day[at], first_day[at]), end_time[at])
 
 
 def note_rows(places: list[Place], column: str, bad: npt.NDArray[np.bool_], rule: str) -> None:
