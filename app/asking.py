@@ -1,12 +1,14 @@
 """Whose next visit a command asks for, read from its options and records."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from app import console
-from tools.reporting.labels import LabelKey, require_parquet, subject_id_of
 from tools.reporting.writing import require_place
 from tools.safety.errors import InputError
+
+if TYPE_CHECKING:
+    from tools.reporting.labels import LabelKey
 
 _CUT = (
     "no more than the first {} visits were used; a store fitted on records with this patient has seen the "
@@ -96,6 +98,8 @@ class Labels(NamedTuple):
             InputError: a file cannot be named so, pyarrow is not installed, or there is no file.
         """
         if self.path is not None:
+            from tools.reporting.labels import require_parquet
+
             require_place(self.path, "labels")
             require_parquet()
             return
@@ -103,7 +107,7 @@ class Labels(NamedTuple):
             if said is not None:
                 raise InputError(field, "goes into the labels; name their file by --labels too")
 
-    def key(self, known: Known, store: str) -> LabelKey | None:
+    def key(self, known: Known, store: str) -> "LabelKey | None":
         """Whose labels and when; None where none are asked for.
 
         Args:
@@ -115,6 +119,8 @@ class Labels(NamedTuple):
         """
         if self.path is None:
             return None
+        from tools.reporting.labels import LabelKey
+
         return LabelKey(self._subject(known), self._time(known), _in_vocabulary(known.later, store))
 
     def _subject(self, known: Known) -> int:
@@ -123,6 +129,8 @@ class Labels(NamedTuple):
         step = "name a whole number by --subject-id"
         if known.patient is None:
             raise InputError("subject_id", f"a history does not say whose it is; {step}")
+        from tools.reporting.labels import subject_id_of
+
         found = subject_id_of(known.patient)
         if found is None:
             raise InputError("subject_id", f"the patient's id is no whole number of 64 bits; {step}")
