@@ -95,13 +95,16 @@ class Labels(NamedTuple):
         """Check before the work that they can be written, and that what is said is of use.
 
         Raises:
-            InputError: a file cannot be named so, pyarrow is not installed, or there is no file.
+            InputError: a file cannot be named so, pyarrow is not installed, there is no file, or the
+                id is none of MEDS.
         """
         if self.path is not None:
-            from tools.reporting.labels import require_parquet
+            from tools.reporting.labels import require_parquet, subject_id_of
 
             require_place(self.path, "labels")
             require_parquet()
+            if self.subject_id is not None and subject_id_of(str(self.subject_id)) is None:
+                raise InputError("subject_id", "not a whole number of 64 bits, as MEDS has them")
             return
         for field, said in (("subject_id", self.subject_id), ("prediction_time", self.prediction_time)):
             if said is not None:

@@ -44,8 +44,6 @@ SubjectId = Annotated[
     int | None,
     typer.Option(
         "--subject-id",
-        min=-(2**63),
-        max=2**63 - 1,
         metavar="NUMBER",
         show_default=False,
         help="Whose the labels are. Left out: the patient's id, if it is a whole number.",

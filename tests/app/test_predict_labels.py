@@ -71,6 +71,7 @@ def test_what_came_is_said_in_the_vocabulary_of_the_store(iikea, of_records, tmp
     ("options", "field", "step"),
     [
         ((), "subject_id", "--subject-id"),
+        (("--subject-id", 2**63), "subject_id", "64 bits"),
         (("--subject-id", 1), "prediction_time", "--prediction-time"),
         (("--subject-id", 1, "--prediction-time", "noon"), "prediction_time", "ISO"),
     ],
