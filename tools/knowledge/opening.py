@@ -1,6 +1,5 @@
 """Opens what a library's manifest names: its embedding, and its index in a folder or on a server."""
 
-import ipaddress
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from tools.knowledge.embeddings import embedding_id, open_embeddings
 from tools.knowledge.index import IndexWriter, PassageIndex, Stamp
 from tools.knowledge.manifest import Manifest
 from tools.knowledge.probe import Place, probe
+from tools.safety.addresses import is_this_machine
 from tools.safety.errors import InputError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def place_of(manifest: Manifest, database: Path) -> Place:
         raise InputError(
             "library.json, server", "not an address; give http(s)://host:port of a Chroma server"
         )
-    if url.scheme != "https" and not _is_loopback(url.hostname or ""):
+    if url.scheme != "https" and not is_this_machine(url.hostname or ""):
         raise InputError("library.json, server", "must be https, for queries name a patient's diseases")
     return Place(manifest.server, manifest.collection)
 
@@ -100,10 +100,3 @@ def forget(place: Place) -> None:
                 client.delete_collection(place.collection)
         finally:
             client.close()
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

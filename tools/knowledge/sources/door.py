@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 
 from tools.knowledge.sources.exchange import BUSY, Connect, Limits, Request, exchange
-from tools.knowledge.sources.hosts import Address, Target, checked, named_hosts, target_of
+from tools.knowledge.sources.hosts import Target, checked, named_hosts, target_of
+from tools.safety.addresses import IpAddress
 from tools.safety.errors import InputError, ProviderError
 
 Resolve = Callable[[str, int], Sequence[str]]
@@ -118,7 +119,7 @@ class Door:
                 )
             self._sleep(pause_s)
 
-    def _addresses(self, target: Target) -> tuple[Address, ...]:
+    def _addresses(self, target: Target) -> tuple[IpAddress, ...]:
         literal = target.literal
         try:
             found = [str(literal)] if literal else self._resolve(target.host, target.port)

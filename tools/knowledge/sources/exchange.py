@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from tools.knowledge.sources.hosts import Address, Target
+from tools.knowledge.sources.hosts import Target
+from tools.safety.addresses import IpAddress
 from tools.safety.errors import ProviderError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Request(NamedTuple):
 
     url: str
     target: Target
-    addresses: tuple[Address, ...]
+    addresses: tuple[IpAddress, ...]
     user_agent: str
     media: tuple[str, ...]
     limits: Limits
@@ -112,7 +113,7 @@ async def _exchanged(request: Request, transport: "httpx.AsyncBaseTransport") ->
         return await _asked(request, last, client)
 
 
-async def _asked(request: Request, address: Address, client: "httpx.AsyncClient") -> Answer:
+async def _asked(request: Request, address: IpAddress, client: "httpx.AsyncClient") -> Answer:
     import httpx
 
     # The address stands for the name, which is not resolved again; TLS still checks the name.

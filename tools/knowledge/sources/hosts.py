@@ -7,23 +7,15 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from tools.safety.errors import InputError, ProviderError
+from tools.safety.addresses import DEFAULT_PORTS, LOCALHOST, IpAddress, host_and_port, ipv4_inside, literal
 
-Address = IPv4Address | IPv6Address
+from tools.safety.errors import InputError, ProviderError
 
 HOSTS_SETTING = "IIKEA_KNOWLEDGE_HOSTS"
 MAX_URL_CHARACTERS = 4_000
 
 _PUBLISHERS = re.compile(r"[a-z][a-z-]{1,11}\.wikipedia\.org|medlineplus\.gov")
-_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
-_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
-_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
-_PLACE = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[^\[\]:]+)(?::([1-9][0-9]{0,4}))?")
 _URL = re.compile(r"[!#-;=?-\[\]_a-z~]+", re.IGNORECASE)
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-_COMPATIBLE = ipaddress.IPv6Network("::/96")
-_DEFAULT_PORTS = {"https": 443, "http": 80}
-_LOCALHOST = "localhost"
 
 
 class Target(NamedTuple):
@@ -42,15 +34,15 @@ class Target(NamedTuple):
     is_built_in: bool
 
     @property
-    def literal(self) -> Address | None:
+    def literal(self) -> IpAddress | None:
         """The address that the host is, where it is no name."""
-        return _literal(self.host)
+        return literal(self.host)
 
     @property
     def header(self) -> str:
         """What the Host header says."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 def named_hosts(names: frozenset[str]) -> frozenset[tuple[str, int | None]]:
@@ -84,22 +76,22 @@ def target_of(url: str, named: frozenset[tuple[str, int | None]]) -> Target:
         parts = urlsplit(url)
     except ValueError:
         raise InputError("url", "not a web address; correct its host") from None
-    if parts.scheme not in _DEFAULT_PORTS or "#" in url or "@" in parts.netloc:
+    if parts.scheme not in DEFAULT_PORTS or "#" in url or "@" in parts.netloc:
         raise InputError("url", "must begin with https:// (or http://), without user name and fragment")
-    host, given = _host_and_port(parts.netloc.lower())
-    port = given or _DEFAULT_PORTS[parts.scheme]
+    host, given = host_and_port(parts.netloc.lower())
+    port = given or DEFAULT_PORTS[parts.scheme]
     if _PUBLISHERS.fullmatch(host):
-        if (parts.scheme, port) != ("https", _DEFAULT_PORTS["https"]):
+        if (parts.scheme, port) != ("https", DEFAULT_PORTS["https"]):
             raise InputError("url", "this publisher is asked by https on its usual port only; give https://")
         return Target(parts.scheme, host, port, is_built_in=True)
-    if (host, port) in named or (port in _DEFAULT_PORTS.values() and (host, None) in named):
+    if (host, port) in named or (port in DEFAULT_PORTS.values() and (host, None) in named):
         return Target(parts.scheme, host, port, is_built_in=False)
     raise InputError(
         "url", f"documents are not fetched from this host; name it in {HOSTS_SETTING} if they should be"
     )
 
 
-def checked(target: Target, resolved: Sequence[str]) -> tuple[Address, ...]:
+def checked(target: Target, resolved: Sequence[str]) -> tuple[IpAddress, ...]:
     """The addresses of a host, if it may have every one of them.
 
     Args:
@@ -120,60 +112,30 @@ def checked(target: Target, resolved: Sequence[str]) -> tuple[Address, ...]:
 
 def _named(name: str) -> tuple[str, int | None]:
     try:
-        host, port = _host_and_port(name.lower())
+        host, port = host_and_port(name.lower())
     except InputError:
         raise InputError(HOSTS_SETTING, "must list host or host:port; correct it") from None
-    address = _literal(host)
+    address = literal(host)
     if address is not None and _is_nowhere(address):
         raise InputError(HOSTS_SETTING, "a link-local, multicast or unspecified address; name another host")
     return host, port
 
 
-def _host_and_port(place: str) -> tuple[str, int | None]:
-    """Splits the place of a URL, whose host is a name or an address in the one form that is not ambiguous."""
-    found = _PLACE.fullmatch(place)
-    host = found[1].strip("[]") if found else ""
-    port = int(found[2]) if found and found[2] else None
-    is_address = place.startswith("[") or _NUMBER.fullmatch(host) is not None
-    is_sound = _literal(host) is not None if is_address else _NAME.fullmatch(host) is not None
-    if not is_sound or (port or 1) > 65_535:
-        raise InputError("url", "no host's name, or an address in an unusual form; correct the host")
-    return host, port
-
-
-def _literal(host: str) -> Address | None:
-    """The address that is written so; not one in another spelling, and not IPv4 inside IPv6."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return None
-    return address if str(address) == host and _inner(address) is None else None
-
-
-def _may_have(target: Target, address: Address) -> bool:
-    inner = _inner(address)
+def _may_have(target: Target, address: IpAddress) -> bool:
+    inner = ipv4_inside(address)
     if _is_nowhere(address) or (inner is not None and not _is_public(inner)):
         return False
     if target.is_built_in:
         return inner is not None or _is_public(address)
-    is_own = target.host == _LOCALHOST or (target.literal is not None and target.literal.is_loopback)
+    is_own = target.host == LOCALHOST or (target.literal is not None and target.literal.is_loopback)
     return address.is_loopback if is_own else not address.is_loopback
 
 
-def _is_nowhere(address: Address) -> bool:
+def _is_nowhere(address: IpAddress) -> bool:
     is_reserved = isinstance(address, IPv4Address) and address.is_reserved
     return address.is_link_local or address.is_multicast or address.is_unspecified or is_reserved
 
 
-def _is_public(address: Address) -> bool:
+def _is_public(address: IpAddress) -> bool:
     is_site_local = isinstance(address, IPv6Address) and address.is_site_local
     return address.is_global and not (is_site_local or address.is_reserved or _is_nowhere(address))
-
-
-def _inner(address: Address) -> IPv4Address | None:
-    """The IPv4 address inside an IPv6 address: compatible, mapped, 6to4, Teredo or NAT64."""
-    if isinstance(address, IPv4Address) or address.is_loopback or address.is_unspecified:
-        return None
-    if address in _NAT64 or address in _COMPATIBLE:
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
