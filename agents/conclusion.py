@@ -1,5 +1,6 @@
 """Puts together the one result that a diagnosis run ends with."""
 
+from collections import Counter
 from functools import cache
 from hashlib import sha256
 from importlib import metadata
@@ -7,7 +8,9 @@ from typing import Any, TypedDict
 
 from agents.intake import LEFT_OUT
 from agents.settings import Settings
+from tools.records.faults import counted
 from tools.reporting.result import (
+    Answered,
     Candidate,
     CitedPassage,
     DataSource,
@@ -72,6 +75,7 @@ class ConclusionSlice(TypedDict, total=False):
     expected_codes: float
     graph: dict[str, Any]
     decision: dict[str, Any]
+    answered: list[dict[str, Any]]
     focus: str
     refusal: dict[str, str]
     notices: list[str]
@@ -83,6 +87,7 @@ def conclude(state: ConclusionSlice, stopped: StopReason | None) -> dict[str, An
     settings = Settings.model_validate(state["settings"])
     trials = state.get("trials", [])
     refusal = state.get("refusal")
+    answered = _answered(state)
     result = DiagnosisResult(
         history=tuple(tuple(visit) for visit in (state.get("visits") or [])),
         diseases={key: Disease(**_named(d)) for key, d in sorted((state.get("diseases") or {}).items())},
@@ -97,10 +102,11 @@ def conclude(state: ConclusionSlice, stopped: StopReason | None) -> dict[str, An
         knowledge=_knowledge(state),
         data=_data(settings),
         model=settings.model,
+        answered=answered,
         calls=state.get("calls", 0),
         versions=_versions(),
         seed=settings.seed,
-        notices=tuple(state.get("notices", [])),
+        notices=(*state.get("notices", []), *_fallen_back(answered, settings)),
         assumptions=_assumptions(state.get("graph")),
         explanation=(state.get("decision") or {}).get("explanation", ""),
         refusal=Refusal(**refusal) if refusal else None,
@@ -120,8 +126,29 @@ def _assumptions(fitted: dict[str, Any] | None) -> tuple[str, ...]:
 def _data(settings: Settings) -> DataSource:
     dataset = open_dataset(settings.store)
     return DataSource(
-        source=dataset.source, hash=dataset.hash, patients=dataset.n_patients, visits=dataset.n_visits
+        source=dataset.source,
+        hash=dataset.hash,
+        patients=dataset.n_patients,
+        visits=dataset.n_visits,
+        credentialed=dataset.credentialed,
     )
+
+
+def _answered(state: ConclusionSlice) -> tuple[Answered, ...]:
+    told = Counter((one["role"], one["model"], one["fell_back"]) for one in state.get("answered") or [])
+    return tuple(
+        Answered(role=role, model=model, fell_back=fell_back, answers=count)
+        for (role, model, fell_back), count in told.items()
+    )
+
+
+def _fallen_back(answered: tuple[Answered, ...], settings: Settings) -> list[str]:
+    return [
+        f"the service of {settings.model_of(one.role)} stayed away: {one.model} answered in its place "
+        f"({one.role}, {counted(one.answers, 'answer')})"
+        for one in answered
+        if one.fell_back
+    ]
 
 
 def _named(disease: dict[str, Any]) -> dict[str, Any]:

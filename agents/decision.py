@@ -61,7 +61,7 @@ def decide(state: DecisionSlice) -> dict[str, Any]:
         admit=lambda decision: _admit(decision, case, sources),
         calls_used=state.get("calls", 0),
     )
-    return {"decision": reply.value, "calls": reply.calls, **expected}
+    return {"decision": reply.value, "calls": reply.calls, "answered": [reply.told], **expected}
 
 
 def _admit(decision: Decision, case: DecisionCase, sources: Mapping[str, str]) -> dict[str, Any]:

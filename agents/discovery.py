@@ -59,7 +59,7 @@ def propose(state: DiscoverySlice) -> dict[str, Any]:
         limits=case_view.limits,
     )
     reply = case_view.ask(case)
-    return {"hypothesis": {"edges": reply.value}, "calls": reply.calls}
+    return {"hypothesis": {"edges": reply.value}, "calls": reply.calls, "answered": [reply.told]}
 
 
 def fit(state: DiscoverySlice) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def amend(state: DiscoverySlice) -> dict[str, Any]:
     except Inadmissible as refused:
         notice = f"amendment {len(trials)} was refused and the graph kept: {'; '.join(refused.problems)}"
         return {"hypothesis": current["hypothesis"], "notices": [notice], "calls": refused.calls}
-    return {"hypothesis": {"edges": reply.value}, "calls": reply.calls}
+    return {"hypothesis": {"edges": reply.value}, "calls": reply.calls, "answered": [reply.told]}
 
 
 class _CaseView:

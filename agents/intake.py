@@ -6,6 +6,8 @@ from typing import Annotated, Any, TypedDict
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from agents.cases import CaseDisease
+from agents.endpoints import why_near
+from agents.providers import require_admissible
 from agents.settings import Settings
 from tools.catalogue import select_candidates
 from tools.knowledge.shelf import Shelf
@@ -16,6 +18,7 @@ from tools.safety.errors import InputError
 
 _PLACES_SHOWN = 5
 LEFT_OUT = "left out"
+_NEAR = "models and embeddings were asked on this machine or on listed hosts only, for {why}"
 _DEMO = "no store was named: every number comes from the simulated demo cohort, not from real records"
 
 
@@ -41,13 +44,16 @@ def admit(given: dict[str, Any], run_settings: dict[str, Any]) -> dict[str, Any]
 
     Raises:
         InputError: not of the form of `Arrival`, or a spelling that is no code; by place, never the value.
+            Or one of the run's models, or of its libraries, is where it must not be.
     """
     settings = Settings.model_validate(run_settings)
+    why = require_admissible(settings)
     arrival = _arrival(given)
     dataset = open_dataset(settings.store)
     history = read_history(arrival.history, dataset.vocabulary)
     visits = [list(visit) for visit in history.visits if visit]
-    notices = [*([] if settings.store else [_DEMO]), *history.notices]
+    near = [_NEAR.format(why=why)] if why else []
+    notices = [*([] if settings.store else [_DEMO]), *near, *history.notices]
     if history.unknown:
         unknown = counted(len(history.unknown), "code")
         notices.append(f"{unknown} not in the data set's vocabulary, left out: {_places(history.unknown)}")
@@ -126,7 +132,11 @@ def _names(libraries: Iterable[Shelf], code: str, system: str) -> list[str]:
 
 def _diseases(keys: Iterable[str], role: str, settings: Settings) -> dict[str, dict[str, Any]]:
     vocabulary = open_dataset(settings.store).vocabulary
-    libraries = [] if settings.without_knowledge else [open_shelf(settings.libraries), open_shelf()]
+    libraries = (
+        []
+        if settings.without_knowledge
+        else [open_shelf(settings.libraries, why_near(settings)), open_shelf()]
+    )
     diseases = {}
     for key in keys:
         concept = vocabulary.concept(key)

@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 
 from agents.answers import Query, Reading
 from agents.cases import CaseDisease, CasePassage, PassageCase, QueryCase
+from agents.endpoints import why_near
 from agents.findings import PassageGate, gathered
 from agents.intake import case_diseases
 from agents.model import Inadmissible, ask
@@ -48,7 +49,7 @@ class ReadingsSlice(TypedDict, total=False):
 def write_query(state: QuerySlice) -> dict[str, Any]:
     """Asks the mind for a query that suits the libraries."""
     settings = Settings.model_validate(state["settings"])
-    shelf = open_shelf(settings.libraries)
+    shelf = open_shelf(settings.libraries, why_near(settings))
     diseases = case_diseases(state["diseases"])
     metadata = shelf.metadata
     case = QueryCase(
@@ -57,7 +58,7 @@ def write_query(state: QuerySlice) -> dict[str, Any]:
         library=metadata | {"topics": metadata["topics"][:_MAX_TOPICS]},
     )
     reply = ask(case, Query, settings, admit=lambda answer: answer.query, calls_used=state.get("calls", 0))
-    return {"query": reply.value, "calls": reply.calls}
+    return {"query": reply.value, "calls": reply.calls, "answered": [reply.told]}
 
 
 def retrieve(state: QuerySlice) -> dict[str, Any]:
@@ -67,7 +68,12 @@ def retrieve(state: QuerySlice) -> dict[str, Any]:
     """
     settings = Settings.model_validate(state["settings"])
     found = search_knowledge.invoke(
-        {"query": state["query"], "k": settings.passages, "libraries": settings.libraries}
+        {
+            "query": state["query"],
+            "k": settings.passages,
+            "libraries": settings.libraries,
+            "stay_near": why_near(settings),
+        }
     )
     known = {name.lower() for d in case_diseases(state["diseases"]) for name in (*d.aliases, d.name) if name}
     others = [name for name in open_shelf(settings.libraries).names if name not in known]
@@ -111,7 +117,12 @@ def read(state: PassageSlice) -> dict[str, Any]:
     except ModelOutputError as error:
         raise _naming(error, passage["id"]) from error
     reading = {"order": state["order"], "findings": reply.value.findings}
-    return {"readings": [reading], "notices": reply.value.notices, "calls": reply.calls}
+    return {
+        "readings": [reading],
+        "notices": reply.value.notices,
+        "calls": reply.calls,
+        "answered": [reply.told],
+    }
 
 
 def _naming(error: ModelOutputError, passage_id: str) -> ModelOutputError:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from functools import cache
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import Runnable
@@ -11,11 +11,12 @@ from pydantic import ValidationError
 
 from agents.answers import Answer, Unreadable, read, validate
 from agents.cases import Case
-from agents.providers import STATISTICAL, open_model, request
-from agents.settings import Settings
+from agents.endpoints import STATISTICAL, why_near
+from agents.providers import open_model, request
+from agents.settings import ROLES, Settings
 from agents.toolbox import Toolbox
 from prompts import load
-from tools.safety.errors import BudgetExceeded, InputError, ModelOutputError
+from tools.safety.errors import BudgetExceeded, InputError, ModelOutputError, ProviderError
 
 A = TypeVar("A", bound=Answer)
 T = TypeVar("T")
@@ -24,9 +25,9 @@ _MAX_REPAIRS = 2
 _EXCERPT = 1000
 
 
-def most_requests(tool_calls: int = 0) -> int:
-    """The most model requests that one `ask` takes: its tool calls, its answer, and the repairs of it."""
-    return tool_calls + 1 + _MAX_REPAIRS
+def most_requests(tool_calls: int = 0, falls_back: bool = False) -> int:
+    """The most model requests that one `ask` takes: its calls of tools, its answer, repairs, a fallback."""
+    return tool_calls + 1 + _MAX_REPAIRS + falls_back
 
 
 class Inadmissible(ModelOutputError):
@@ -41,10 +42,15 @@ class Inadmissible(ModelOutputError):
 
 
 class Reply(NamedTuple, Generic[T]):
-    """An admitted answer and the number of model requests it took."""
+    """An admitted answer, the number of model requests it took, and who gave it.
+
+    Attributes:
+        told: role, model, and whether it was asked in the place of one whose service stayed away; JSON.
+    """
 
     value: T
     calls: int
+    told: dict[str, Any]
 
 
 def ask(
@@ -59,7 +65,8 @@ def ask(
     """Puts a case before the model and returns what its answer was admitted as.
 
     The system prompt is the file of `prompts/` that `case.task` names; the human message is the case as
-    JSON. An answer that is unreadable or not admitted is shown its problems, at most twice.
+    JSON. An answer that is unreadable or not admitted is shown its problems, at most twice. The model is
+    that of the task's role; where its service stays away, the settings' fallback is asked from there on.
 
     Args:
         case: the document.
@@ -73,7 +80,7 @@ def ask(
         ModelOutputError: still unreadable after two repairs.
         Inadmissible: still not admitted after two repairs.
         BudgetExceeded: the run's `max_calls` is used up.
-        ProviderError: the model service failed.
+        ProviderError: the model service failed, and there is no fallback or that failed too.
     """
     dialogue = _Dialogue(case, answer, settings, toolbox or Toolbox(), calls_used)
     repairs = 0
@@ -85,7 +92,7 @@ def ask(
             failure = ModelOutputError(case.task, error.problems)
         else:
             try:
-                return Reply(admit(given), dialogue.calls)
+                return Reply(admit(given), dialogue.calls, dialogue.told)
             except InputError as error:
                 failure = Inadmissible(case.task, [str(error)], dialogue.calls)
         if repairs == _MAX_REPAIRS:
@@ -103,6 +110,9 @@ class _Dialogue(Generic[A]):
         self.type, self.settings, self.calls_used, self.calls = answer, settings, calls_used, 0
         self.toolbox = toolbox if settings.answer_form == "tool" else Toolbox()
         self.room = settings.max_tool_calls
+        self.role, self.fell_back = ROLES[case.task], False
+        self.name = settings.model_of(self.role)
+        self.stay_near = why_near(settings)
         self.model = self._bound()
         self.said: list[BaseMessage] = [
             SystemMessage(_instruction(case.task, answer)),
@@ -112,10 +122,10 @@ class _Dialogue(Generic[A]):
         self.excerpt = ""
 
     def _bound(self) -> Runnable[list[BaseMessage], AIMessage]:
-        model = open_model(self.settings.model, self.settings.seed)
+        model = open_model(self.name, self.settings.seed, self.settings.base_url, self.stay_near)
         if self.settings.answer_form == "text":
             return model.with_config(tags=["nostream"])
-        choice = None if self.settings.model == STATISTICAL else "any"
+        choice = None if self.name == STATISTICAL else "any"
         bound = model.bind_tools([*self.toolbox.tools, self.type], tool_choice=choice)
         return bound.with_config(tags=["nostream"])
 
@@ -147,14 +157,32 @@ class _Dialogue(Generic[A]):
             raise BudgetExceeded("model calls", used, self.settings.max_calls)
         self.calls += 1
         messages = [*self.said, *self.objection]
-        if self.settings.model == STATISTICAL:
+        if self.name == STATISTICAL:
             return self.model.invoke(messages)
         try:
             return request(self.model, messages)
+        except ProviderError as error:
+            if not (error.stayed_away and self._falls_back()):
+                raise
+            return self._request()
         except (RecursionError, ValidationError):
             self.excerpt = ""
             problem = "the arguments of a tool call are no JSON object of moderate depth"
             raise Unreadable([problem]) from None
+
+    def _falls_back(self) -> bool:
+        """Has the fallback asked from now on; False where there is none, or none left."""
+        fallback = self.settings.fallback_model
+        if not fallback or fallback == self.name or self.fell_back:
+            return False
+        self.name, self.fell_back = fallback, True
+        self.model = self._bound()
+        return True
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """See `Reply.told`."""
+        return {"role": self.role, "model": self.name, "fell_back": self.fell_back}
 
     def _calls_tools(self, response: AIMessage) -> bool:
         """Whether the response is tool calls only.

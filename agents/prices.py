@@ -1,15 +1,12 @@
 """What a model's tokens cost: a dated table of one provider, or the user's own prices."""
 
-import ipaddress
 import json
-import os
 import re
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
-from agents.providers import STATISTICAL
+from agents.endpoints import STATISTICAL, endpoint_of, provider_of
 from tools.safety.errors import InputError
 
 _TABLE = Path(__file__).with_name("prices.json")
@@ -31,49 +28,44 @@ class Price(NamedTuple):
         return (tokens_in * self.usd_in + tokens_out * self.usd_out) / _MILLION
 
 
-def price_of(model: str, usd_in: float | None = None, usd_out: float | None = None) -> Price:
+def price_of(
+    model: str, usd_in: float | None = None, usd_out: float | None = None, base_url: str = ""
+) -> Price:
     """Prices of a model.
 
     Args:
         model: as `agents.providers.open_model` takes it.
         usd_in: the user's own price of a million tokens read.
         usd_out: of a million tokens written.
+        base_url: of the model's server, see `agents.endpoints.endpoint_of`.
 
     Raises:
         InputError: only one of the own prices is given, or neither for a model whose prices are not known:
-            one of another provider than OpenAI, or served elsewhere.
+            one of another provider than OpenAI, or served elsewhere; or the address cannot be used.
     """
     if (usd_in is None) != (usd_out is None):
         raise InputError("price", "give both --price-in and --price-out")
     if usd_in is not None and usd_out is not None:
         return Price(usd_in, usd_out, "as given")
-    provider, _, name = model.partition(":")
+    provider = provider_of(model)
     if provider == STATISTICAL:
         return Price(0.0, 0.0, "no model is asked")
     if provider != "openai":
         raise InputError("price", f"those of provider '{provider}' are not known; {_OWN}")
-    return _openai(name)
+    return _openai(model, base_url)
 
 
-def _openai(name: str) -> Price:
-    host = urlsplit(os.environ.get("OPENAI_BASE_URL", "") or f"https://{_OPENAI}").hostname or ""
-    if _is_this_machine(host):
+def _openai(model: str, base_url: str) -> Price:
+    address = endpoint_of(model, base_url).address
+    if address is not None and address.is_this_machine:
         return Price(0.0, 0.0, "the model is served by this machine")
+    host, name = address.host if address else "", model.partition(":")[2]
     table = _table()
     listed = table["usd_per_million_tokens"].get(_DATED.sub("", name))
     if host != _OPENAI or listed is None:
         raise InputError("price", f"those of this model at this address are not known; {_OWN}")
     usd_in, usd_out = listed
     return Price(usd_in, usd_out, f"list prices of {table['date']}, see {table['source']}")
-
-
-def _is_this_machine(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 @cache

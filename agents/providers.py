@@ -13,11 +13,20 @@ from langchain_core.runnables import Runnable
 from pydantic import ValidationError
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_before_delay
 
+from agents.endpoints import (
+    ASKED,
+    STATISTICAL,
+    endpoint_of,
+    provider_of,
+    require_near_client,
+    why_near,
+)
 from agents.reasoner import StatisticalReasoner
 from agents.recording import recorded
+from agents.settings import Settings
+from tools.safety.destinations import require_near
 from tools.safety.errors import IikeaError, InputError, ProviderError
 
-STATISTICAL = "statistical"
 _TRANSIENT = {408, 409, 429, 500, 502, 503, 504, 529}
 _MAX_REQUESTS = 4
 _MAX_WAIT_S = 60.0
@@ -27,44 +36,81 @@ _SETTINGS = {
     400: "the model's name, and whether it calls tools (if not, have it answer as text)",
     401: "the API key (OPENAI_API_KEY for OpenAI and compatible servers)",
     403: "the permissions of the API key (OPENAI_API_KEY for OpenAI and compatible servers)",
-    404: "the model's name and OPENAI_BASE_URL",
+    404: "the model's name and the address (base_url or OPENAI_BASE_URL)",
 }
+_ADDRESS = "its address (base_url or OPENAI_BASE_URL; AZURE_OPENAI_ENDPOINT for Azure)"
 _SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 
-def open_model(name: str, seed: int = 0) -> BaseChatModel:
+def open_model(name: str, seed: int = 0, base_url: str = "", stay_near: str = "") -> BaseChatModel:
     """The chat model of a name: `statistical`, or `provider:model` as `init_chat_model` takes it.
 
-    An OpenAI-compatible server is `openai:MODEL` with OPENAI_BASE_URL set. The client never retries. The
-    seed goes to the providers that take one (`openai`, `azure_openai`). While answers are recorded (see
-    `agents.recording`), the service is set up when it must be asked.
+    The client never retries. The seed goes to the providers that take one (`openai`, `azure_openai`). While
+    answers are recorded (see `agents.recording`), the service is set up when it must be asked.
+
+    Args:
+        name: of the model.
+        seed: for it.
+        base_url: see `agents.endpoints.endpoint_of`.
+        stay_near: why the model must be on this machine or a listed host; empty: it may be anywhere.
 
     Raises:
-        InputError: the provider is unknown, or a setting or package of its own is missing.
+        InputError: the provider is unknown, lacks a setting or its package, or may not be asked.
     """
     if name == STATISTICAL:
         return StatisticalReasoner()
-    if ":" not in name:
+    if ":" not in name or not provider_of(name):
         raise InputError("model", f"write `{STATISTICAL}` or `provider:model`, such as openai:gpt-4o-mini")
-    return recorded(name, seed, lambda: _service(name, seed))
+    return recorded(name, seed, lambda: _service(name, seed, base_url, stay_near))
 
 
-def _service(name: str, seed: int) -> BaseChatModel:
+def require_admissible(settings: Settings) -> str:
+    """Refuses a run before it begins if any of its models is where it must not be.
+
+    Returns:
+        Why the run may ask this machine and listed hosts only, see `agents.endpoints.why_near`.
+
+    Raises:
+        InputError: a model's service is too far away, or nobody knows where it is; or `base_url` cannot be
+            used, or is of no use.
+    """
+    why = why_near(settings)
+    models = {field: name for field, name in settings.models.items() if name != STATISTICAL}
+    if settings.base_url and not any(provider_of(name) == "openai" for name in models.values()):
+        raise InputError("base_url", "is read by models openai:NAME only; name one, or leave it out")
+    for field, name in models.items():
+        endpoint = endpoint_of(name, settings.base_url)
+        if why and endpoint.address is not None:
+            require_near(endpoint.address, field, ASKED, why)
+        elif why:
+            open_model(name, settings.seed, settings.base_url, why)
+    return why
+
+
+def _service(name: str, seed: int, base_url: str, stay_near: str) -> BaseChatModel:
+    endpoint = endpoint_of(name, base_url)
+    if stay_near and endpoint.address is not None:
+        require_near_client(endpoint, None, stay_near)
+    model = _client(name, seed, endpoint.options)
+    if stay_near:
+        require_near_client(endpoint, model, stay_near)
+    return model
+
+
+def _client(name: str, seed: int, of_endpoint: dict[str, Any]) -> BaseChatModel:
     from langchain.chat_models import init_chat_model
 
-    provider = name.partition(":")[0]
+    provider = provider_of(name)
     options: dict[str, Any] = {
         "temperature": 0,
         "max_retries": 0,
         "timeout": _REQUEST_TIMEOUT_S,
         "disable_streaming": True,
+        **({"seed": seed} if provider in {"openai", "azure_openai"} else {}),
+        **of_endpoint,
     }
-    if provider in {"openai", "azure_openai"}:
-        options["seed"] = seed
-    if provider == "openai":
-        options["use_responses_api"] = False
     try:
-        model: BaseChatModel = init_chat_model(name, **options)
+        model: BaseChatModel = init_chat_model(name.partition(":")[2], model_provider=provider, **options)
     except ImportError as error:
         raise InputError("model", f"provider '{provider}' needs a package: {error}") from error
     except Exception as error:  # noqa: BLE001 - each provider raises its own types for a missing setting
@@ -138,11 +184,13 @@ def _provider_error(error: Exception) -> ProviderError:
     if status in _SETTINGS:
         return ProviderError(f"model service at {host} answered {status}: check {_SETTINGS[status]}", status)
     if status is not None:
-        return ProviderError(f"model service at {host} answered {status}", status, _retry_after_s(error))
+        said = f"model service at {host} answered {status}"
+        return ProviderError(said, status, _retry_after_s(error), stayed_away=status in _TRANSIENT)
     if _is_connection(error):
-        return ProviderError(f"no answer from the model service at {host}: check OPENAI_BASE_URL")
+        said = f"no answer from the model service at {host}: check {_ADDRESS}"
+        return ProviderError(said, stayed_away=True)
     return ProviderError(
-        f"model service at {host}: not a chat completion ({type(error).__name__}); check OPENAI_BASE_URL"
+        f"model service at {host}: not a chat completion ({type(error).__name__}); check {_ADDRESS}"
     )
 
 

@@ -1,5 +1,6 @@
 """How the agents of the diagnosis graph are run. Copied into the state, so that a resumed run keeps it."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -8,7 +9,16 @@ from tools.causal.scores import ScoreName
 
 CandidateMode = Literal["noisy_or", "any", "all", "top_k"]
 AnswerForm = Literal["tool", "text"]
+Role = Literal["reader", "reasoner", "decider"]
 Folder = Annotated[str, Field(min_length=1, max_length=4096)]
+ROLES: Mapping[str, Role] = {
+    "write_query": "reader",
+    "read_passage": "reader",
+    "propose_graph": "reasoner",
+    "amend_graph": "reasoner",
+    "decide": "decider",
+}
+_MINDS = ("query", "read", "propose", "amend", "decide")
 
 
 def shown_at(*nodes: str, kind: str | None = None) -> dict[str, Any]:
@@ -21,6 +31,13 @@ class Settings(BaseModel):
 
     Attributes:
         model: `statistical` (no key, answers from the numbers) or `provider:model`.
+        base_url: of the OpenAI-compatible server of models `openai:NAME`, on this machine or listed by the
+            operator; empty means the one of the environment. Keys stand in the environment alone.
+        local_only: refuse whatever would send a question about the patient beyond this machine and the hosts
+            that the operator lists.
+        reader_model: writes the query and reads; empty means `model`. Likewise `reasoner_model`, which
+            proposes and amends the graph, and `decider_model`.
+        fallback_model: asked where the service of a role's model stays away; empty means none.
         answer_form: `tool` asks through tool calling, `text` for models without it.
         store: folder of a clinical dataset; empty means the demo cohort.
         libraries: folders of knowledge libraries, the most trusted first; none means the demo library.
@@ -32,11 +49,44 @@ class Settings(BaseModel):
         default="statistical",
         max_length=200,
         description="statistical, or provider:model such as openai:gpt-4o-mini",
-        json_schema_extra=shown_at("query", "read", "propose", "amend", "decide"),
+        json_schema_extra=shown_at(*_MINDS),
     )
-    answer_form: AnswerForm = Field(
-        default="tool", json_schema_extra=shown_at("query", "read", "propose", "amend", "decide")
+    base_url: str = Field(
+        default="",
+        max_length=2_000,
+        description="address of an OpenAI-compatible server for openai:NAME; empty: the environment's",
+        json_schema_extra=shown_at(*_MINDS),
     )
+    local_only: bool = Field(
+        default=False,
+        description="ask models and embeddings of this machine and of listed hosts only",
+        json_schema_extra=shown_at(*_MINDS, "retrieve"),
+    )
+    reader_model: str = Field(
+        default="",
+        max_length=200,
+        description="writes the query and reads; empty: model",
+        json_schema_extra=shown_at("query", "read"),
+    )
+    reasoner_model: str = Field(
+        default="",
+        max_length=200,
+        description="proposes and amends the graph; empty: model",
+        json_schema_extra=shown_at("propose", "amend"),
+    )
+    decider_model: str = Field(
+        default="",
+        max_length=200,
+        description="makes the predictions; empty: model",
+        json_schema_extra=shown_at("decide"),
+    )
+    fallback_model: str = Field(
+        default="",
+        max_length=200,
+        description="asked where the service of another stays away; empty: none",
+        json_schema_extra=shown_at(*_MINDS),
+    )
+    answer_form: AnswerForm = Field(default="tool", json_schema_extra=shown_at(*_MINDS))
     store: str = Field(
         default="",
         max_length=4096,
@@ -106,7 +156,7 @@ class Settings(BaseModel):
         ge=1,
         le=10_000,
         description="model requests in a whole run",
-        json_schema_extra=shown_at("query", "read", "propose", "amend", "decide"),
+        json_schema_extra=shown_at(*_MINDS),
     )
     top_k: int = Field(
         default=10, ge=1, le=100, description="predictions", json_schema_extra=shown_at("decide")
@@ -123,3 +173,17 @@ class Settings(BaseModel):
         description="of the resamples, and given to models that take one",
         json_schema_extra=shown_at("query", "read", "propose", "fit", "amend", "decide"),
     )
+
+    def model_of(self, role: Role) -> str:
+        """The model that a role's questions go to."""
+        name: str = getattr(self, f"{role}_model")
+        return name or self.model
+
+    @property
+    def models(self) -> dict[str, str]:
+        """Every model that may be asked, by the setting that names it."""
+        of_roles = {
+            f"{role}_model" if getattr(self, f"{role}_model") else "model": self.model_of(role)
+            for role in dict.fromkeys(ROLES.values())
+        }
+        return of_roles | ({"fallback_model": self.fallback_model} if self.fallback_model else {})

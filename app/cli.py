@@ -11,13 +11,16 @@ from app.console import errors_as_exit_codes
 from app.evaluating import evaluate
 from app.knowledge import knowledge
 from app.options import (
+    BaseUrl,
     Codes,
+    Credentialed,
     Csv,
     Fhir,
     Format,
     Json,
     LabelsFile,
     Libraries,
+    LocalOnly,
     PredictionTime,
     Subject,
     SubjectId,
@@ -45,7 +48,28 @@ Model = Annotated[
     str,
     typer.Option(
         help="`statistical` (no key, no network), or provider:model such as openai:gpt-4o-mini. "
-        "OPENAI_API_KEY and OPENAI_BASE_URL are honoured.",
+        "Keys come from the environment alone, such as OPENAI_API_KEY.",
+    ),
+]
+ReaderModel = Annotated[
+    str,
+    typer.Option("--reader-model", metavar="MODEL", help="Writes the query and reads, instead of --model."),
+]
+ReasonerModel = Annotated[
+    str,
+    typer.Option(
+        "--reasoner-model", metavar="MODEL", help="Proposes and amends the graph, instead of --model."
+    ),
+]
+DeciderModel = Annotated[
+    str, typer.Option("--decider-model", metavar="MODEL", help="Makes the predictions, instead of --model.")
+]
+FallbackModel = Annotated[
+    str,
+    typer.Option(
+        "--fallback-model",
+        metavar="MODEL",
+        help="Asked where the service of another stays away; the result says so.",
     ),
 ]
 Score = Annotated[
@@ -79,11 +103,13 @@ def demo(
         "demo-report"
     ),
     model: Model = "statistical",
+    base_url: BaseUrl = "",
+    local_only: LocalOnly = False,
     as_json: Json = False,
 ) -> None:
     """Predict the next diagnoses of a simulated patient, and write the report."""
     with errors_as_exit_codes(as_json):
-        commands.demo(out, model, as_json)
+        commands.demo(out, {"model": model, "base_url": base_url, "local_only": local_only}, as_json)
 
 
 @records.command("check")
@@ -139,6 +165,7 @@ def fit(
         int,
         typer.Option("--workers", min=1, help="Processes that count parquet shards; more than 1 need Dask."),
     ] = 1,
+    credentialed: Credentialed = None,
     as_json: Json = False,
 ) -> None:
     """Count transitions and diagnoses of all patients into a store that predictions use.
@@ -150,7 +177,7 @@ def fit(
     predictions from the store are in that vocabulary, histories too.
     """
     with errors_as_exit_codes(as_json):
-        fitting.fit(path, store, format, system, vocabulary, workers, as_json)
+        fitting.fit(path, store, format, system, vocabulary, workers, credentialed, as_json)
 
 
 @records.command("merge")
@@ -188,6 +215,12 @@ def predict(
     comment: Annotated[str, typer.Option("--comment", help="What you want looked at first.")] = "",
     library: Libraries = None,
     model: Model = "statistical",
+    base_url: BaseUrl = "",
+    local_only: LocalOnly = False,
+    reader_model: ReaderModel = "",
+    reasoner_model: ReasonerModel = "",
+    decider_model: DeciderModel = "",
+    fallback_model: FallbackModel = "",
     text_answers: Annotated[
         bool,
         typer.Option("--text-answers", help="For models without tool calling: answers as plain JSON text."),
@@ -221,6 +254,12 @@ def predict(
     """Predict a patient's next diagnoses, with the causal graph, reasons and sources behind them."""
     settings: dict[str, Any] = {
         "model": model,
+        "base_url": base_url,
+        "local_only": local_only,
+        "reader_model": reader_model,
+        "reasoner_model": reasoner_model,
+        "decider_model": decider_model,
+        "fallback_model": fallback_model,
         "answer_form": "text" if text_answers else "tool",
         "store": str(store or ""),
         "libraries": [str(folder) for folder in library or ()],
@@ -240,7 +279,23 @@ def predict(
 
 
 @app.command()
-def doctor(model: Model = "statistical", library: Libraries = None, as_json: Json = False) -> None:
-    """Say what is installed, what is missing, and the command that mends it."""
+def doctor(
+    model: Model = "statistical",
+    base_url: BaseUrl = "",
+    local_only: LocalOnly = False,
+    store: Annotated[
+        Path | None, typer.Option("--store", help="Data set whose patients the model would be asked about.")
+    ] = None,
+    library: Libraries = None,
+    as_json: Json = False,
+) -> None:
+    """Say what is installed, what is missing, who would be asked, and the command that mends it."""
+    settings = {
+        "model": model,
+        "base_url": base_url,
+        "local_only": local_only,
+        "store": str(store or ""),
+        "libraries": [str(folder) for folder in library or ()],
+    }
     with errors_as_exit_codes(as_json):
-        commands.doctor(model, library or [], as_json)
+        commands.doctor(settings, as_json)

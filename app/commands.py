@@ -1,6 +1,5 @@
 """What each command of `iikea` does."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,6 +12,7 @@ from tools.safety.tracing import refuse_open_tracing
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from graph.context import DiagnosisContext
     from tools.records.check import RecordsCheck
     from tools.records.cohort import Patient
     from tools.records.simulate import Written
@@ -71,7 +71,7 @@ def predict(asked: Asked, comment: str, settings: dict[str, Any], kept: Kept, as
     _finish(_predicted(known.visits, comment, settings, known.notices), kept, as_json, key)
 
 
-def demo(out: Path, model: str, as_json: bool) -> None:
+def demo(out: Path, settings: dict[str, Any], as_json: bool) -> None:
     """Predicts for a patient of the demo cohort who is left out of the fitted data set."""
     from tools import resources
     from tools.dataset.clinical import ClinicalDataset
@@ -89,7 +89,7 @@ def demo(out: Path, model: str, as_json: bool) -> None:
     ClinicalDataset.build(cohort.subset(others)).save(store)
     history = [list(visit.codes) for visit in patient.visits[:-1]]
     notices = ["the records are simulated: no real patient is in them"]
-    result = _predicted(history, "", {"model": model, "store": str(store)}, notices)
+    result = _predicted(history, "", settings | {"store": str(store)}, notices)
     report = out / "report.html"
     _finish(result, Kept(report), as_json)
     if not as_json:
@@ -165,12 +165,12 @@ def simulate(
         console.out.print(f"[yellow]notice[/] {console.plain(notice)}")
 
 
-def doctor(model: str, libraries: Sequence[Path], as_json: bool) -> None:
+def doctor(settings: dict[str, Any], as_json: bool) -> None:
     """Prints the findings of a look at the installation."""
     from app.doctor import examine
 
     with console.busy("looking"):
-        findings = examine(model, libraries)
+        findings = examine(_context(settings))
     if as_json:
         console.print_json([finding._asdict() for finding in findings])
     else:
@@ -188,18 +188,22 @@ def doctor(model: str, libraries: Sequence[Path], as_json: bool) -> None:
 def _predicted(
     history: list[list[str]], comment: str, settings: dict[str, Any], notices: list[str]
 ) -> "DiagnosisResult":
+    from app import predicting
+
+    result = predicting.run(history, comment, _context(settings))
+    return result.model_copy(update={"notices": (*notices, *result.notices)})
+
+
+def _context(settings: dict[str, Any]) -> "DiagnosisContext":
     from pydantic import ValidationError
 
-    from app import predicting
     from graph.context import DiagnosisContext
 
     try:
-        context = DiagnosisContext(**settings)
+        return DiagnosisContext(**settings)
     except ValidationError as error:
         fault = error.errors(include_input=False)[0]
         raise InputError(str(fault["loc"][0]), fault["msg"]) from None
-    result = predicting.run(history, comment, context)
-    return result.model_copy(update={"notices": (*notices, *result.notices)})
 
 
 def _finish(result: "DiagnosisResult", kept: Kept, as_json: bool, key: "LabelKey | None" = None) -> None:

@@ -1,20 +1,23 @@
 """A look at the installation: what is there, what is missing, and the command that mends it."""
 
+import os
 import platform
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from importlib import metadata
 from importlib.util import find_spec
-from pathlib import Path
 from typing import NamedTuple
 
+from agents.settings import Settings
 from tools import resources
 from tools.records.faults import counted
+from tools.safety.destinations import HOSTS_SETTING
 from tools.safety.errors import IikeaError
 from tools.safety.tracing import refuse_open_tracing
 
 _INSTALL_BASE = "pip install -e . -c constraints.txt"
+_SEE = "see the message"
 _INSTALL = "pip install -e '.[{}]' -c constraints.txt"
 
 
@@ -28,9 +31,13 @@ class Finding(NamedTuple):
     optional: bool = False
 
 
-def examine(model: str, libraries: Sequence[Path] = ()) -> list[Finding]:
-    """Every check, in the order a person would make them."""
-    named = [str(folder) for folder in libraries] or [""]
+def examine(settings: Settings) -> list[Finding]:
+    """Every check, in the order a person would make them.
+
+    Args:
+        settings: of the run that would follow: its model, address, store and libraries.
+    """
+    named = settings.libraries or ("",)
     return [
         Finding("Python", True, platform.python_version()),
         *(
@@ -38,9 +45,11 @@ def examine(model: str, libraries: Sequence[Path] = ()) -> list[Finding]:
             for name in ("langgraph", "langchain-openai", "langchain-chroma", "numba", "numpy", "pandas")
         ),
         _attempt("demo cohort", _demo_cohort, "pip install -e . -c constraints.txt, in a checkout"),
-        *(_attempt("knowledge library", partial(_library, folder), "see the message") for folder in named),
+        *([_attempt("data set", lambda: _store(settings.store), _SEE)] if settings.store else []),
+        *(_attempt("knowledge library", partial(_library, folder, settings), _SEE) for folder in named),
         _attempt("tracing", _tracing, "unset LANGSMITH_TRACING"),
-        _attempt(f"model {model}", lambda: _model(model), "see the message"),
+        _attempt("who may be asked", lambda: _reach(settings), _SEE),
+        _attempt(f"model {settings.model}", lambda: _model(settings), _SEE),
         _extra("embeddings", "sentence_transformers", "dense embeddings", "libraries are searched by words"),
         _extra("docx", "docx", "Word documents", "not installed"),
         _extra("parquet", "pyarrow", "Parquet records", "not installed"),
@@ -81,8 +90,16 @@ def _demo_cohort() -> str:
     return f"{dataset.n_patients:,} simulated patients, {len(dataset.vocabulary)} codes"
 
 
-def _library(folder: str) -> str:
-    library = resources.open_library(folder)
+def _store(store: str) -> str:
+    dataset = resources.open_dataset(store)
+    kind = "credentialed, models near only" if dataset.credentialed else "not credentialed"
+    return f"{counted(dataset.n_patients, 'patient')}, {counted(dataset.n_codes, 'code')}, {kind}"
+
+
+def _library(folder: str, settings: Settings) -> str:
+    from agents.endpoints import why_near
+
+    library = resources.open_library(folder, why_near(settings))
     return f"{library.title}, {counted(len(library.passages), 'passage')}, searched by {library.described}"
 
 
@@ -91,13 +108,25 @@ def _tracing() -> str:
     return "off, or with inputs and outputs hidden"
 
 
-def _model(name: str) -> str:
+def _reach(settings: Settings) -> str:
+    from agents.endpoints import why_near
+
+    why = why_near(settings)
+    listed = os.environ.get(HOSTS_SETTING) or "none"
+    who = f"this machine and listed hosts only, for {why}" if why else "any host that a model is on"
+    return f"{who}; listed in {HOSTS_SETTING}: {listed}"
+
+
+def _model(settings: Settings) -> str:
     from langchain_core.messages import HumanMessage
 
-    from agents.providers import STATISTICAL, open_model, request
+    from agents.endpoints import STATISTICAL, endpoint_of
+    from agents.providers import open_model, request, require_admissible
 
-    model = open_model(name)
-    if name == STATISTICAL:
+    why = require_admissible(settings)
+    model = open_model(settings.model, settings.seed, settings.base_url, why)
+    if settings.model == STATISTICAL:
         return "built in, needs no key and no network"
     request(model, [HumanMessage("Answer with the word ready.")])
-    return "answered"
+    address = endpoint_of(settings.model, settings.base_url).address
+    return f"answered, at {address or 'a host that its client knows'}"

@@ -7,7 +7,7 @@ import typer
 
 from app import console
 from app.console import errors_as_exit_codes
-from app.options import Codes, Format, Json, Libraries, System
+from app.options import BaseUrl, Codes, Credentialed, Format, Json, Libraries, LocalOnly, System
 from tools.safety.tracing import refuse_open_tracing
 
 if TYPE_CHECKING:
@@ -95,6 +95,9 @@ def evaluate(
     vocabulary: Codes = "full",
     methods: Methods = None,
     model: Model = "statistical",
+    base_url: BaseUrl = "",
+    local_only: LocalOnly = False,
+    credentialed: Credentialed = None,
     text_answers: TextAnswers = False,
     library: Libraries = None,
     limit: Limit = None,
@@ -137,6 +140,9 @@ def evaluate(
             answer_form="text" if text_answers else "tool",
             libraries=tuple(str(folder) for folder in library or ()),
             replay=replay,
+            base_url=base_url,
+            local_only=local_only,
+            credentialed=credentialed,
         )
         means = Means(workers, scheduler, in_flight, max_cost, price_in, price_out)
         try:

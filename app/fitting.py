@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from tools.dataset.shards import Progress
     from tools.records.mapping import Loss, VocabularyName
 
+_CREDENTIALED = (
+    "[yellow]Credentialed[/]: runs on this store ask models and embeddings on this machine or hosts of "
+    "IIKEA_MODEL_HOSTS only. If anybody may see the records, fit them with --no-credentialed."
+)
+
 
 def fit(
     path: Path,
@@ -25,17 +30,19 @@ def fit(
     system: str | None,
     vocabulary: "VocabularyName",
     workers: int,
+    credentialed: bool | None,
     as_json: bool,
 ) -> None:
     """Counts records into a store; a folder of parquet files shard by shard, unless codes are mapped."""
     from tools.dataset.clinical import ClinicalDataset
+    from tools.dataset.credentialed import is_credentialed
     from tools.records.formats import parquet
     from tools.records.mapping import to_vocabulary
     from tools.records.read import known_format, read_cohort, sniff
 
     name = sniff(path) if format is None else known_format(format)
     if name == parquet.NAME and path.is_dir() and vocabulary == "full":
-        dataset = _fit_shards(path, store, system, workers)
+        dataset = _fit_shards(path, store, system, workers, bool(credentialed))
         _tell(dataset, store, dataset.notices, as_json)
         return
     if workers > 1:
@@ -43,7 +50,9 @@ def fit(
     with console.busy("reading records"):
         mapped = to_vocabulary(read_cohort(path, name, system), vocabulary)
     with console.busy("counting"):
-        dataset = ClinicalDataset.build(mapped.cohort)
+        cohort = mapped.cohort
+        guarded = is_credentialed(credentialed, name, cohort.n_patients)
+        dataset = ClinicalDataset.build(cohort, guarded)
         dataset.save(store)
     _tell(dataset, store, mapped.cohort.notices, as_json, losses=mapped.losses)
 
@@ -71,16 +80,18 @@ def _refuse_twice(stores: list[Path], target: Path) -> None:
         )
 
 
-def _fit_shards(path: Path, store: Path, system: str | None, workers: int) -> "ClinicalDataset":
+def _fit_shards(
+    path: Path, store: Path, system: str | None, workers: int, credentialed: bool
+) -> "ClinicalDataset":
     from tools.dataset.shards import fit_shards
 
     if workers == 1:
         with _bar() as progress:
-            return fit_shards(path, store, system, progress=progress)
+            return fit_shards(path, store, system, progress=progress, credentialed=credentialed)
     from tools.dataset.cluster import fit_on_cluster, local_client
 
     with local_client(workers) as client, _bar() as progress:
-        return fit_on_cluster(path, store, client, system, progress)
+        return fit_on_cluster(path, store, client, system, progress, credentialed)
 
 
 @contextmanager
@@ -109,6 +120,7 @@ def _tell(
         "visits": dataset.n_visits,
         "transitions": dataset.n_transitions,
         "codes": dataset.n_codes,
+        "credentialed": dataset.credentialed,
         "notices": list(notices),
         "mapping": [loss._asdict() for loss in losses],
     }
@@ -123,6 +135,8 @@ def _tell(
         console.out.print(_mapping(losses))
     for notice in notices:
         console.out.print(f"[yellow]notice[/] {console.plain(notice)}")
+    if dataset.credentialed:
+        console.out.print(_CREDENTIALED)
     place = console.plain(str(store))
     console.out.print(f"Store: {place}. Next: iikea predict --store {place} --history CODES")
 

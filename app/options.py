@@ -65,3 +65,28 @@ Libraries = Annotated[
         help="Folder of a library; several, the most trusted first. Left out: the demo library.",
     ),
 ]
+BaseUrl = Annotated[
+    str,
+    typer.Option(
+        "--base-url",
+        metavar="URL",
+        help="OpenAI-compatible server (Ollama, vLLM, llama.cpp, LM Studio) of models openai:NAME, on this "
+        "machine or a host of IIKEA_MODEL_HOSTS. Left out: OPENAI_BASE_URL, else OpenAI.",
+    ),
+]
+LocalOnly = Annotated[
+    bool,
+    typer.Option(
+        "--local-only",
+        help="Ask models and embeddings on this machine or hosts of IIKEA_MODEL_HOSTS only; "
+        "IIKEA_LOCAL_ONLY=1 and credentialed records mean it always.",
+    ),
+]
+Credentialed = Annotated[
+    bool | None,
+    typer.Option(
+        "--credentialed/--no-credentialed",
+        help="Whether third parties must not see the records: then only models near may be asked. Left "
+        "out: guessed, yes for MIMIC-III and MIMIC-IV larger than their demos.",
+    ),
+]

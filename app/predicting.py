@@ -136,8 +136,21 @@ def show(result: DiagnosisResult) -> None:
         out.print(f"[yellow]notice[/] {plain(notice)}")
     data = result.data
     size = f"{counted(data.patients, 'patient')}, {counted(data.visits, 'visit')}"
-    out.print(f"[dim]Model {plain(result.model)}. Data {data.hash[:12]} ({plain(data.source)}, {size}).[/]")
+    size += ", credentialed" if data.credentialed else ""
+    out.print(
+        f"[dim]Model {plain(_models(result))}. Data {data.hash[:12]} ({plain(data.source)}, {size}).[/]"
+    )
     out.print("[dim]Not a medical device.[/]")
+
+
+def _models(result: DiagnosisResult) -> str:
+    """The model, and who else answered in which role."""
+    others = [
+        f"{one.role} {one.model}{' in its place' if one.fell_back else ''}"
+        for one in result.answered
+        if one.fell_back or one.model != result.model
+    ]
+    return "; ".join([result.model, *others])
 
 
 def _name(result: DiagnosisResult, code: str) -> str:

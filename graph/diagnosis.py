@@ -28,11 +28,12 @@ def prepare(state: DiagnosisInput, runtime: Runtime[DiagnosisContext]) -> dict[s
     """
     context = runtime.context or DiagnosisContext()
     settings = context.model_dump(mode="json", include=set(Settings.model_fields))
+    falls_back = bool(context.fallback_model)
     limits = CycleLimits(
         max_iterations=context.max_iterations,
         change_threshold=context.change_threshold,
         max_calls=context.max_calls,
-        reserve=most_requests(context.max_tool_calls) + most_requests(),
+        reserve=most_requests(context.max_tool_calls, falls_back) + most_requests(falls_back=falls_back),
     )
     admitted = intake.admit(dict(state), settings)
     gates = {"settings": settings, "limits": limits, "review": context.review, "select": context.select}

@@ -84,7 +84,8 @@ def _asked(state: DiagnosisState) -> Answer:
 
 
 def _can_decide_again(state: DiagnosisState) -> bool:
-    return state.get("calls", 0) + most_requests() <= state["limits"]["max_calls"]
+    falls_back = bool(state["settings"]["fallback_model"])
+    return state.get("calls", 0) + most_requests(falls_back=falls_back) <= state["limits"]["max_calls"]
 
 
 def _request(state: DiagnosisState, problem: str) -> dict[str, Any]:

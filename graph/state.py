@@ -50,6 +50,7 @@ class DiagnosisState(DiagnosisInput, DiagnosisOutput, CycleState, total=False):
         expected_codes: how many codes the next visit is expected to carry, in and outside the case.
         graph: the graph the cycle returned, fitted.
         decision: predictions and explanation.
+        answered: who gave each admitted answer, see `agents.model.Reply.told`.
         refusal: why there is no prediction.
         notices: what was capped, left out or refused on the way.
     """
@@ -70,6 +71,7 @@ class DiagnosisState(DiagnosisInput, DiagnosisOutput, CycleState, total=False):
     expected_codes: float
     graph: dict[str, Any]
     decision: dict[str, Any]
+    answered: Annotated[list[dict[str, Any]], add]
     refusal: dict[str, str]
     notices: Annotated[list[str], add]
 
@@ -82,5 +84,5 @@ _OF_ONE_RUN = (
 
 def forgotten() -> dict[str, Any]:
     """An update that empties what a run leaves in its thread, so that the next patient starts clean."""
-    lists = dict.fromkeys(("trials", "readings", "notices"), Overwrite([]))
+    lists = dict.fromkeys(("trials", "readings", "answered", "notices"), Overwrite([]))
     return dict.fromkeys(_OF_ONE_RUN) | lists | {"calls": Overwrite(0)}

@@ -48,9 +48,10 @@ def search_knowledge(
     query: Annotated[str, Field(min_length=1, max_length=2_000)],
     k: Annotated[int, Field(ge=1, le=50, description="passages")] = 5,
     libraries: Annotated[tuple[str, ...], InjectedToolArg] = (),
+    stay_near: Annotated[str, InjectedToolArg] = "",
 ) -> dict[str, Any]:
     """Passages of the knowledge libraries nearest to a query, each with its source; and what was searched."""
-    shelf = resources.open_shelf(libraries)
+    shelf = resources.open_shelf(libraries, stay_near)
     passages = [_cited(hit, shelf) for hit in shelf.search(query, k)]
     return {"passages": passages, "libraries": shelf.described, "notices": list(shelf.notices())}
 

@@ -84,19 +84,28 @@ def _next_visit_model(dataset: "ClinicalDataset", folder: Path | None) -> "NextV
     return NextVisitModel.fit(dataset) if folder is None else open_or_learn(dataset, folder)
 
 
-def open_library(folder: str = "") -> "KnowledgeLibrary":
+def open_library(folder: str = "", stay_near: str = "") -> "KnowledgeLibrary":
     """The knowledge library of a folder as of today; the demo library when `folder` is empty.
 
+    Args:
+        folder: of the library.
+        stay_near: why no query may leave this machine and the hosts that the operator lists; empty: it may.
+
     Raises:
-        InputError: no such folder, or a library that breaks a rule.
+        InputError: no such folder, a library that breaks a rule, or one whose queries would leave.
     """
     if not folder:
         _refuse_missing(DEMO_LIBRARY)
     path = Path(folder).resolve() if folder else DEMO_LIBRARY
+    if stay_near:
+        from tools.knowledge.manifest import read_manifest
+        from tools.knowledge.opening import require_near_library
+
+        require_near_library(read_manifest(path), stay_near)
     return _library(path, _stamp(path), datetime.now(UTC).date())
 
 
-def open_shelf(folders: Sequence[str] = ()) -> "Shelf":
+def open_shelf(folders: Sequence[str] = (), stay_near: str = "") -> "Shelf":
     """Several knowledge libraries as one, the most trusted first; the demo library when none is named.
 
     Raises:
@@ -104,7 +113,7 @@ def open_shelf(folders: Sequence[str] = ()) -> "Shelf":
     """
     from tools.knowledge.shelf import Shelf
 
-    return Shelf([open_library(folder) for folder in folders or ("",)])
+    return Shelf([open_library(folder, stay_near) for folder in folders or ("",)])
 
 
 @lru_cache(maxsize=8)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
-from agents.providers import STATISTICAL
+from agents.endpoints import STATISTICAL
 from tools.causal.scores import ScoreName
 from tools.evaluation.neural import Peer
 from tools.records.mapping import VocabularyName
@@ -41,6 +41,9 @@ class Asked(NamedTuple):
         answer_form: of the model, see `agents.settings.Settings`.
         libraries: folders, the most trusted first; none for the demo library.
         replay: whether to ask no model and take stored answers alone.
+        base_url: see `agents.settings.Settings`.
+        local_only: likewise.
+        credentialed: whether third parties must not see the records; None to guess.
     """
 
     records: Path
@@ -56,6 +59,9 @@ class Asked(NamedTuple):
     answer_form: str = "tool"
     libraries: tuple[str, ...] = ()
     replay: bool = False
+    base_url: str = ""
+    local_only: bool = False
+    credentialed: bool | None = None
 
     @property
     def asks_a_service(self) -> bool:
@@ -67,6 +73,8 @@ class Asked(NamedTuple):
         """Of the graph's run, but for its data and what the method switches off."""
         return {
             "model": self.model,
+            "base_url": self.base_url,
+            "local_only": self.local_only,
             "answer_form": self.answer_form,
             "libraries": list(self.libraries),
             "top_k": _KEPT_OF_MODELS if self.asks_a_service else _KEPT_OF_RECORDS,

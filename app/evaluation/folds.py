@@ -30,10 +30,20 @@ class Fold:
         seed: of the split; 0 for leave-one-out.
         test: patients that are predicted, rows of the cohort, ascending; shape (n,).
         stores: folder of training stores.
+        credentialed: whether third parties must not see the cohort.
     """
 
-    def __init__(self, cohort: Cohort, parts: Split, seed: int, test: IntArray, stores: Path) -> None:
+    def __init__(
+        self,
+        cohort: Cohort,
+        parts: Split,
+        seed: int,
+        test: IntArray,
+        stores: Path,
+        credentialed: bool = False,
+    ) -> None:
         self.cohort, self.parts, self.seed, self.test = cohort, parts, seed, test
+        self.credentialed = credentialed
         name = hashlib.sha256(np.ascontiguousarray(parts.train, dtype="<i8").tobytes()).hexdigest()
         self.store = stores / name[:16]
 
@@ -55,7 +65,7 @@ class Fold:
         try:
             return ClinicalDataset.open(self.store)
         except InputError:
-            ClinicalDataset.build(self.training()).save(self.store)
+            ClinicalDataset.build(self.training(), self.credentialed).save(self.store)
             return ClinicalDataset.open(self.store)
 
     def columns(self) -> dict[str, int]:
@@ -85,14 +95,17 @@ def fold(cohort: Cohort, asked: Asked, data: str) -> tuple[Fold, ...]:
     Raises:
         InputError: the cohort is too small, or too large, for the split.
     """
-    stores = asked.out / "stores" / data[:16]
+    guarded = bool(asked.credentialed)
+    stores = asked.out / "stores" / f"{data[:16]}{'-credentialed' if guarded else ''}"
     if asked.split == _LEAVE_ONE_OUT:
         left_out = list(leave_one_out(cohort))
         chosen = _limited(np.arange(len(left_out)), asked.limit, 0)
-        return tuple(Fold(cohort, left_out[place], 0, left_out[place].test, stores) for place in chosen)
+        return tuple(
+            Fold(cohort, left_out[place], 0, left_out[place].test, stores, guarded) for place in chosen
+        )
     parts = [split(cohort, asked.split, seed) for seed in range(asked.n_seeds)]  # type: ignore[arg-type]
     return tuple(
-        Fold(cohort, part, seed, _limited(part.test, asked.limit, seed), stores)
+        Fold(cohort, part, seed, _limited(part.test, asked.limit, seed), stores, guarded)
         for seed, part in enumerate(parts)
     )
 

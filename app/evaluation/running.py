@@ -18,6 +18,7 @@ from app.evaluation.asked import BASELINES, PEERS, Asked, of_graph, switches
 from app.evaluation.folds import Fold, fold, store_hashes
 from app.evaluation.patients import Case, Work, compute
 from app.house import PACKAGES, ROOT
+from tools.dataset.credentialed import is_credentialed
 from tools.evaluation import manifest as manifests
 from tools.evaluation.cohort_run import Budget, Task, run
 from tools.evaluation.graphs import has_graphs
@@ -35,6 +36,10 @@ from tools.safety.files import write_whole
 
 TABLE = "table.json"
 _REPLAYED = "replayed"
+_CREDENTIALED = (
+    "the records are credentialed: models and embeddings near only; --no-credentialed if all may see them"
+)
+_OF_NO_NUMBER = {"libraries", "model", "base_url", "local_only"}
 _CHUNK = 4  # patients sent to another process at a time
 
 
@@ -83,14 +88,18 @@ def evaluate(asked: Asked, means: Means) -> Results:
         BudgetExceeded: the estimate, or what is spent, would pass the limit.
         ProviderError: the model service failed.
     """
-    price = price_of(asked.model, means.price_in, means.price_out)
+    price = price_of(asked.model, means.price_in, means.price_out, asked.base_url)
     _refuse_early(asked)
     with console.busy("reading records"):
         cohort = read_cohort(asked.records, asked.format, asked.system)
+        guarded = is_credentialed(asked.credentialed, cohort.source, cohort.n_patients)
+        asked = asked._replace(credentialed=guarded)
         mapped = to_vocabulary(cohort, asked.vocabulary)
         people = read_people(asked.records, cohort)
     if mapped.losses:
         console.err.print(f"[yellow]notice[/] {console.plain(mapped.told)}")
+    if guarded:
+        console.err.print(f"[yellow]notice[/] {_CREDENTIALED}")
     with _alone(asked.out):
         return _Evaluation(asked, means, price, mapped.cohort, people).run()
 
@@ -247,11 +256,12 @@ def _manifest(asked: Asked, cohort: Cohort, data: str, stores: dict[int, str]) -
     from graph.context import DiagnosisContext
     from tools.resources import open_shelf
 
-    settings = DiagnosisContext(**asked.settings).model_dump_json(exclude={"libraries", "model"})
+    settings = DiagnosisContext(**asked.settings).model_dump_json(exclude=_OF_NO_NUMBER)
     shelf = open_shelf(asked.libraries)
     return RunManifest(
         data=data,
         format=cohort.source,
+        credentialed=bool(asked.credentialed),
         split=asked.split,
         vocabulary=asked.vocabulary,
         model=asked.model,

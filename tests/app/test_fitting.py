@@ -37,6 +37,7 @@ def test_shards_are_recognised_counted_and_told(iikea, folder, tmp_path):
         "visits": 9,
         "transitions": 4,
         "codes": 6,
+        "credentialed": False,
         "notices": [],
         "mapping": [],
     }
@@ -146,3 +147,20 @@ def test_progress_is_drawn_on_a_terminal_only(folder, tmp_path, monkeypatch, cap
         monkeypatch.setattr(console, "err", Console(stderr=True, force_terminal=drawn))
         fitting.fit(folder, tmp_path / "s", None, None, "full", 1, as_json=True)
         assert ("counting shards" in capsys.readouterr().err) is drawn
+
+
+def test_a_credentialed_store_says_so_and_keeps_it_when_joined(iikea, folder, tmp_path):
+    first, second = sorted(folder.iterdir())[:2]
+    marked = iikea("records", "fit", first, "--store", tmp_path / "a", "--credentialed")
+    assert "Credentialed" in marked.out
+    assert "--no-credentialed" in marked.out
+    plain = iikea("records", "fit", second, "--store", tmp_path / "b", "--json").json
+    assert not plain["credentialed"]
+    joined = iikea("records", "merge", tmp_path / "a", tmp_path / "b", "--store", tmp_path / "ab", "--json")
+    assert joined.json["credentialed"]
+    assert ClinicalDataset.open(tmp_path / "ab").credentialed
+
+
+def test_a_folder_of_credentialed_shards_is_one_store(iikea, folder, tmp_path):
+    ended = iikea("records", "fit", folder, "--store", tmp_path / "s", "--credentialed", "--json")
+    assert ended.json["credentialed"]

@@ -120,3 +120,16 @@ def test_no_store_and_no_folder_are_refused(tmp_path):
         merge([], tmp_path / "joint")
     with pytest.raises(InputError, match="iikea records fit"):
         merge([tmp_path / "nothing"], tmp_path / "joint")
+
+
+@pytest.mark.parametrize(
+    ("marked", "asked", "expected"), [((), False, False), ((1,), False, True), ((), True, True)]
+)
+def test_a_joint_store_is_credentialed_if_any_part_is(marked, asked, expected, tmp_path):
+    stores = []
+    for number in range(2):
+        data = dataset([[{"4019"}, {"4280"}]])
+        data.credentialed = number in marked
+        data.save(tmp_path / str(number))
+        stores.append(tmp_path / str(number))
+    assert merge(stores, tmp_path / "joint", credentialed=asked).credentialed == expected

@@ -213,3 +213,8 @@ def test_marks_of_different_ids_differ():
     marks = sharding._mark([f"{number}" for number in range(5_000)])
     assert marks.shape == (2, 5_000)
     assert all(len(np.unique(word)) == 5_000 for word in marks)
+
+
+@pytest.mark.parametrize("credentialed", [False, True])
+def test_shards_are_credentialed_as_it_is_said(credentialed, folder, tmp_path):
+    assert fit_shards(folder, tmp_path / "store", credentialed=credentialed).credentialed == credentialed

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from tests.causal.cohorts import KEYS, dataset, histories
 from tools.dataset.arrays import ArrayWriter, describe
 from tools.dataset.clinical import ClinicalDataset
+from tools.dataset.credentialed import is_credentialed
 from tools.dataset.integrity import Integrity
 from tools.dataset.store import FORMAT_VERSION
 from tools.safety.errors import InputError
@@ -297,3 +298,36 @@ def test_verify_finds_a_change_that_looks_right(saved):
     ClinicalDataset.open(saved)
     with pytest.raises(InputError, match="changed"):
         ClinicalDataset.open(saved, verify=True)
+
+
+@pytest.mark.parametrize("credentialed", [False, True])
+def test_a_store_says_whether_its_records_are_credentialed_and_its_hash_does_not(saved, credentialed):
+    data = ClinicalDataset.open(saved)
+    data.credentialed = credentialed
+    data.save(saved.parent / "other")
+    again = ClinicalDataset.open(saved.parent / "other")
+    assert again.credentialed == credentialed
+    assert again.hash == data.hash
+
+
+def test_a_store_that_does_not_say_it_is_refused(saved):
+    edit_manifest(saved, lambda m: m.pop("credentialed"))
+    with pytest.raises(InputError, match="damaged"):
+        ClinicalDataset.open(saved)
+
+
+@pytest.mark.parametrize(
+    ("said", "source", "patients", "expected"),
+    [
+        (None, "mimic3", 46_520, True),
+        (None, "mimic4", 1_001, True),
+        (None, "mimic3", 100, False),
+        (None, "diabetes130", 70_000, False),
+        (True, "csv", 3, True),
+        (False, "mimic3", 46_520, False),
+    ],
+)
+def test_the_whole_of_mimic_is_taken_for_credentialed_unless_it_is_said_not_to_be(
+    said, source, patients, expected
+):
+    assert is_credentialed(said, source, patients) == expected

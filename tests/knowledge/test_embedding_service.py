@@ -151,3 +151,29 @@ def test_only_names_of_a_service_leave_the_machine() -> None:
     assert is_service("openai:text-embedding-3-small")
     assert not any(map(is_service, ("hashed", "sentence-transformers/all-mpnet-base-v2", "/models/openai")))
     assert embedding_id("openai:text-embedding-3-small") == "openai:text-embedding-3-small"
+
+
+def test_a_server_on_this_machine_needs_no_key(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY")
+    service.answers.append(vectors)
+    assert open_embeddings("openai:tiny").embed_query("gout") == [4, ord("g")]
+
+
+def test_the_operator_has_texts_and_queries_stay_near(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IIKEA_LOCAL_ONLY", "1")
+    assert open_embeddings("openai:tiny")
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://api.example.org/v1")
+    with pytest.raises(InputError, match=r"api\.example\.org"):
+        open_embeddings("openai:tiny")
+    monkeypatch.setenv("IIKEA_MODEL_HOSTS", "api.example.org")
+    assert open_embeddings("openai:tiny")
+
+
+def test_a_query_goes_by_no_proxy_where_the_service_is_near(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.answers.append(vectors)
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example.org:3128")
+    assert open_embeddings("openai:tiny").embed_query("gout") == [4, ord("g")]

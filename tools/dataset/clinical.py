@@ -38,6 +38,8 @@ class ClinicalDataset:
         source: the format the records came in.
         digest: known hash of the contents (a store's), else computed when asked for.
         integrity: what looks at arrays that may be damaged before they are used; None for sound ones.
+        credentialed: whether the records may not be shown to third parties: whoever asks a model about a
+            patient of theirs must ask one that is near. No part of the hash.
     """
 
     def __init__(
@@ -47,19 +49,21 @@ class ClinicalDataset:
         source: str,
         digest: str | None = None,
         integrity: Integrity | None = None,
+        credentialed: bool = False,
     ) -> None:
         self.columns = columns
         self.source = source
+        self.credentialed = credentialed
         self._vocabulary = vocabulary
         self._digest = digest
         self._integrity = integrity
 
     @classmethod
-    def build(cls, cohort: Cohort) -> "ClinicalDataset":
+    def build(cls, cohort: Cohort, credentialed: bool = False) -> "ClinicalDataset":
         """Count a cohort: X = visits that have a successor, W = union of each with the next (eq. 1-3)."""
         from tools.dataset.transitions import count
 
-        return cls(cohort.vocabulary, count(cohort), cohort.source)
+        return cls(cohort.vocabulary, count(cohort), cohort.source, credentialed=credentialed)
 
     @classmethod
     def open(cls, folder: Path | str, verify: bool = False) -> "ClinicalDataset":
@@ -85,7 +89,8 @@ class ClinicalDataset:
         if verify:
             integrity.require_all()
         vocabulary = partial(store.parse_vocabulary, opened.vocabulary, n_codes)
-        return cls(vocabulary, columns, opened.manifest.source, opened.manifest.hash, integrity)
+        manifest = opened.manifest
+        return cls(vocabulary, columns, manifest.source, manifest.hash, integrity, manifest.credentialed)
 
     def save(self, folder: Path | str) -> None:
         """Write to a folder in one step (see `store.replacing`).
@@ -95,7 +100,7 @@ class ClinicalDataset:
         """
         with store.replacing(Path(folder)) as fresh:
             written = {name: save(fresh, name, array) for name, array in self.columns._asdict().items()}
-            store.write(fresh, self.vocabulary, written, self.source)
+            store.write(fresh, self.vocabulary, written, self.source, self.credentialed)
 
     @property
     def vocabulary(self) -> Vocabulary:

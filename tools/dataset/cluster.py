@@ -21,6 +21,7 @@ def fit_on_cluster(
     client: "Client",
     system: str | None = None,
     progress: Progress = lambda done, total: None,
+    credentialed: bool = False,
 ) -> ClinicalDataset:
     """`fit_shards` with each shard counted by a worker; the store is the same, bit for bit.
 
@@ -30,6 +31,7 @@ def fit_on_cluster(
         client: of the cluster.
         system: see `fit_shards`.
         progress: see `fit_shards`.
+        credentialed: see `fit_shards`.
 
     Raises:
         InputError: see `fit_shards`; or workers were lost.
@@ -48,7 +50,7 @@ def fit_on_cluster(
         finally:
             client.cancel(futures)  # type: ignore[no-untyped-call]
 
-    return fit_shards(Path(path).absolute(), Path(folder).absolute(), system, run, progress)
+    return fit_shards(Path(path).absolute(), Path(folder).absolute(), system, run, progress, credentialed)
 
 
 @contextmanager

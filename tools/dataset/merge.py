@@ -19,7 +19,9 @@ _CELLS = 1 << 22  # of dense rows held at a time: 16 MiB
 _ENTRIES = 1 << 20  # of columns of A_D held at a time, more where one code has more
 
 
-def merge(stores: Sequence[Path | str], folder: Path | str, verify: bool = True) -> ClinicalDataset:
+def merge(
+    stores: Sequence[Path | str], folder: Path | str, verify: bool = True, credentialed: bool = False
+) -> ClinicalDataset:
     """Join stores into one, as if their patients had been counted together, one store's after the other's.
 
     The vocabularies may differ; a code that several name keeps its first name. Memory does not grow with
@@ -29,6 +31,7 @@ def merge(stores: Sequence[Path | str], folder: Path | str, verify: bool = True)
         stores: one or more, in the order in which their patients are numbered.
         folder: where the joint store goes, see `store.replacing`.
         verify: check each store's hashes and values first.
+        credentialed: whether the joint store is, also where none of the stores is; it is if one of them is.
 
     Returns:
         The joint store, opened.
@@ -45,7 +48,8 @@ def merge(stores: Sequence[Path | str], folder: Path | str, verify: bool = True)
     source = "+".join(sorted({name for part in parts for name in part.manifest.source.split("+")}))
     with store.replacing(Path(folder)) as fresh:
         written = _Joining(parts, columns, len(vocabulary), fresh).write()
-        store.write(fresh, vocabulary, written, source)
+        credentialed = credentialed or any(part.manifest.credentialed for part in parts)
+        store.write(fresh, vocabulary, written, source, credentialed)
     return ClinicalDataset.open(folder)
 
 

@@ -64,6 +64,7 @@ def fit_shards(
     system: str | None = None,
     run: Runner = in_turn,
     progress: Progress = lambda done, total: None,
+    credentialed: bool = False,
 ) -> ClinicalDataset:
     """Count a folder of parquet shards into a store; each shard is read once and by itself.
 
@@ -77,6 +78,7 @@ def fit_shards(
         system: the code system of shards without a system column.
         run: counts the shards, in any order, here or in other processes that see the same disk.
         progress: told how many shards of how many are done.
+        credentialed: whether the records may not be shown to third parties.
 
     Returns:
         The store, opened.
@@ -97,7 +99,9 @@ def fit_shards(
     _refuse([counted.refused for counted in in_order if counted.refused])
     _refuse_shared_patients(in_order)
     # Each part has just been written, or verified before it was used again.
-    dataset = merge([counted.part / _STORE for counted in in_order], target, verify=False)
+    dataset = merge(
+        [counted.part / _STORE for counted in in_order], target, verify=False, credentialed=credentialed
+    )
     shutil.rmtree(work, ignore_errors=True)
     return dataset
 

@@ -16,7 +16,7 @@ from tools.records.cohort import ConceptColumns, Vocabulary
 from tools.safety.errors import InputError
 
 FORMAT: Literal["ii-kea clinical dataset"] = "ii-kea clinical dataset"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 MANIFEST = "manifest.json"
 VOCABULARY = "vocabulary.json"
 _AGAIN = "fit the records again"
@@ -45,6 +45,7 @@ class Manifest(BaseModel):
         format: marks the folder as a store, so that nothing else is ever overwritten.
         version: of the layout; any other is refused.
         source: the format the records came in.
+        credentialed: whether the records may not be shown to third parties.
         vocabulary: of the file `vocabulary.json`, concepts as columns.
         arrays: one entry a file `NAME.npy`.
     """
@@ -54,6 +55,7 @@ class Manifest(BaseModel):
     format: Literal["ii-kea clinical dataset"] = FORMAT
     version: int = FORMAT_VERSION
     source: str
+    credentialed: bool
     vocabulary: VocabularyRecord
     arrays: dict[str, ArrayRecord]
 
@@ -177,7 +179,13 @@ def _is_replaceable(folder: Path) -> bool:
     return bool(found["format"] == FORMAT and found["version"] <= FORMAT_VERSION)
 
 
-def write(fresh: Path, vocabulary: Vocabulary, arrays: Mapping[str, ArrayRecord], source: str) -> None:
+def write(
+    fresh: Path,
+    vocabulary: Vocabulary,
+    arrays: Mapping[str, ArrayRecord],
+    source: str,
+    credentialed: bool = False,
+) -> None:
     """Make a store of a folder to which all arrays have been written.
 
     Args:
@@ -185,11 +193,17 @@ def write(fresh: Path, vocabulary: Vocabulary, arrays: Mapping[str, ArrayRecord]
         vocabulary: column order of the arrays.
         arrays: what was written.
         source: the format the records came in.
+        credentialed: whether the records may not be shown to third parties.
 
     Raises:
         OSError: the disk refuses.
     """
-    manifest = Manifest(source=source, vocabulary=describe_vocabulary(vocabulary), arrays=dict(arrays))
+    manifest = Manifest(
+        source=source,
+        credentialed=credentialed,
+        vocabulary=describe_vocabulary(vocabulary),
+        arrays=dict(arrays),
+    )
     (fresh / VOCABULARY).write_bytes(vocabulary_bytes(vocabulary))
     (fresh / MANIFEST).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
 

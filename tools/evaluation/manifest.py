@@ -37,6 +37,7 @@ class RunManifest(BaseModel):
     Attributes:
         data: sha256 of the cohort, see `cohort_hash`.
         format: that the records came in.
+        credentialed: whether third parties must not see the records.
         split: kind of split.
         vocabulary: `full` or `category`.
         model: that the graph's agents ask.
@@ -55,6 +56,7 @@ class RunManifest(BaseModel):
 
     data: str
     format: str
+    credentialed: bool
     split: str
     vocabulary: str
     model: str

@@ -1,6 +1,5 @@
 """Text embeddings: a hashed one that needs no download, models on this machine, models of a service."""
 
-import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,7 +15,10 @@ import numpy.typing as npt
 from langchain_core.embeddings import Embeddings
 
 from tools.knowledge.lexical import words
+from tools.safety.addresses import Address
+from tools.safety.destinations import LOCAL_SETTING, is_local_only, require_near
 from tools.safety.errors import InputError, ProviderError
+from tools.safety.openai_service import client_options, openai_address, openai_key, openai_url
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -114,19 +116,25 @@ class ServiceEmbeddings(Embeddings):
         model: the name that the service knows.
 
     Raises:
-        InputError: OPENAI_API_KEY is not set.
+        InputError: OPENAI_API_KEY is not set, which a server near needs not; or the operator has all that is
+            sent stay near, and the service is not.
     """
 
     def __init__(self, model: str) -> None:
         from langchain_openai import OpenAIEmbeddings
 
+        address = openai_address()
+        if is_local_only():
+            require_near(address, "embedding", "texts and queries", f"{LOCAL_SETTING} is set")
         # Texts go as text: token counts would need a download, and compatible servers do not take tokens.
         self._model = OpenAIEmbeddings(
             model=model,
-            api_key=_key(),
+            base_url=openai_url(),
+            api_key=_key(address),
             check_embedding_ctx_length=False,
             max_retries=_MAX_REQUESTS - 1,
             timeout=_TIMEOUT_S,
+            **client_options(address),
         )
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
@@ -234,13 +242,11 @@ def _pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
         yield file.read(_SAMPLE_BYTES)
 
 
-def _key() -> "SecretStr":
-    from pydantic import SecretStr
-
-    key = os.environ.get("OPENAI_API_KEY", "")
-    if not key:
+def _key(address: Address) -> "SecretStr":
+    key = openai_key(address)
+    if key is None:
         raise InputError("embedding", "a model of a service needs a key; set OPENAI_API_KEY")
-    return SecretStr(key)
+    return key
 
 
 def _asked(ask: Callable[[], list[list[float]]], n_texts: int) -> list[list[float]]:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from tools.knowledge.chroma import open_client
-from tools.knowledge.embeddings import embedding_id, open_embeddings
+from tools.knowledge.embeddings import embedding_id, is_service, open_embeddings
 from tools.knowledge.index import IndexWriter, PassageIndex, Stamp
 from tools.knowledge.manifest import Manifest
 from tools.knowledge.probe import Place, probe
-from tools.safety.addresses import is_this_machine
+from tools.safety.addresses import address_of, is_this_machine
+from tools.safety.destinations import require_near
 from tools.safety.errors import InputError
+from tools.safety.openai_service import openai_address
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client
@@ -34,6 +36,25 @@ class Embedding(NamedTuple):
         """
         model = open_embeddings(name)
         return cls(model, Stamp(embedding_id(name), len(model.embed_query("dimension"))))
+
+
+def require_near_library(manifest: Manifest, why: str) -> None:
+    """Refuses a library of which a search would leave this machine and the hosts that the operator lists.
+
+    Args:
+        manifest: of the library.
+        why: a query must stay near.
+
+    Raises:
+        InputError: a query, or its vector, would leave.
+    """
+    if manifest.retrieval == "lexical":
+        return
+    what = f"queries of library '{manifest.title}', which name diseases of the patient,"
+    if is_service(manifest.embedding):
+        require_near(openai_address(), "library", what, why)
+    if manifest.server is not None:
+        require_near(address_of(manifest.server, "library.json, server"), "library", what, why)
 
 
 def place_of(manifest: Manifest, database: Path) -> Place:

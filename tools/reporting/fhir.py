@@ -163,8 +163,16 @@ def _concept(disease: Disease | Prediction) -> Json:
     return {"coding": [coding], "text": disease.display}
 
 
+def _deciders(result: DiagnosisResult) -> str:
+    return ", ".join(result.deciders)
+
+
+def _is_calibrated(result: DiagnosisResult) -> bool:
+    return set(result.deciders) == {CALIBRATED}
+
+
 def _prediction(result: DiagnosisResult, prediction: Prediction) -> Json:
-    if result.model == CALIBRATED:
+    if _is_calibrated(result):
         risk: Json = {"probabilityDecimal": round(100 * prediction.probability, 4)}
     else:
         risk = {"qualitativeRisk": _risk(prediction.probability)}
@@ -180,7 +188,7 @@ def _risk(probability: float) -> Json:
 def _method(result: DiagnosisResult) -> str:
     data = result.data
     return (
-        f"{SOFTWARE}, model {result.model}: the next visit from the history of codes, by the records "
+        f"{SOFTWARE}, model {_deciders(result)}: the next visit from the history of codes, by the records "
         f"of {data.patients:,} patients ({data.source})"
     )
 
@@ -188,7 +196,7 @@ def _method(result: DiagnosisResult) -> str:
 def _notes(result: DiagnosisResult) -> list[str]:
     """What a reader must know of the numbers, and their intervals."""
     told = ["Not a medical device.", *result.notices, *result.assumptions]
-    if result.model != CALIBRATED:
+    if not _is_calibrated(result):
         told.append(
             "The risks are a language model's judgement and not calibrated: negligible below 1 %, low below "
             "10 %, moderate below 50 %, high above."
@@ -203,7 +211,7 @@ def _provenance(result: DiagnosisResult, target: str, moment: str) -> Json:
     software = {"id": "software", "deviceName": [{"name": SOFTWARE, "type": "model-name"}]}
     model = {
         "id": "model",
-        "deviceName": [{"name": _clean(result.model) or "not named", "type": "model-name"}],
+        "deviceName": [{"name": _clean(_deciders(result)) or "not named", "type": "model-name"}],
     }
     number = result.versions.get(SOFTWARE, "unknown")
     version = {"version": [{"type": {"text": SOFTWARE}, "value": number}]}

@@ -301,12 +301,33 @@ class Candidate(_Frozen):
 
 
 class DataSource(_Frozen):
-    """The data set that every number comes from: format of the records, hash of the counts, size."""
+    """The data set that every number comes from: format of the records, hash of the counts, size.
+
+    Attributes:
+        credentialed: whether third parties must not see the records: then no model was asked but on this
+            machine or a host that the operator lists.
+    """
 
     source: str
     hash: str
     patients: int
     visits: int
+    credentialed: bool = False
+
+
+class Answered(_Frozen):
+    """Who gave answers in a role.
+
+    Attributes:
+        model: as the settings name it.
+        fell_back: whether it was asked in the place of one whose service stayed away.
+        answers: how many of its answers were admitted.
+    """
+
+    role: Literal["reader", "reasoner", "decider"]
+    model: str
+    fell_back: bool
+    answers: int = Field(ge=1)
 
 
 class Refusal(_Frozen):
@@ -327,6 +348,8 @@ class DiagnosisResult(_Frozen):
         expected_codes: how many codes the records expect at the next visit, those outside the graph included;
             None without predictions.
         data: where the numbers come from.
+        model: that is asked in every role without one of its own.
+        answered: who gave the answers, by role; empty where no model was asked.
         stopped: why the hypothesis-fit-amend loop ended; None when it did not run.
         notices: what was changed, capped, refused or left out on the way.
         assumptions: what the estimate assumes and what would refute it.
@@ -347,6 +370,7 @@ class DiagnosisResult(_Frozen):
     knowledge: Knowledge | None = None
     data: DataSource
     model: str
+    answered: tuple[Answered, ...] = ()
     calls: int = 0
     versions: dict[str, str]
     seed: int
@@ -354,3 +378,9 @@ class DiagnosisResult(_Frozen):
     assumptions: tuple[str, ...] = ()
     explanation: str = ""
     refusal: Refusal | None = None
+
+    @property
+    def deciders(self) -> tuple[str, ...]:
+        """The models that made the predictions: one, unless it was decided more than once."""
+        of_role = (one.model for one in self.answered if one.role == "decider")
+        return tuple(dict.fromkeys(of_role)) or (self.model,)

@@ -6,27 +6,12 @@ against the settings of a run, which may come from a client of the server.
 
 import os
 
-from tools.safety.addresses import Address, address_of, host_and_port
+from tools.safety.addresses import Address, host_and_port
 from tools.safety.errors import InputError
 
 HOSTS_SETTING = "IIKEA_MODEL_HOSTS"
 LOCAL_SETTING = "IIKEA_LOCAL_ONLY"
-_OPENAI = "https://api.openai.com/v1"
 _OFF = {"", "0", "false", "no", "off"}
-
-
-def openai_url() -> str:
-    """Address of OpenAI's service, or of the server that the operator's environment names instead."""
-    return os.environ.get("OPENAI_BASE_URL") or os.environ.get("OPENAI_API_BASE") or _OPENAI
-
-
-def openai_address() -> Address:
-    """Where that is.
-
-    Raises:
-        InputError: OPENAI_BASE_URL is no address.
-    """
-    return address_of(openai_url(), "OPENAI_BASE_URL")
 
 
 def is_local_only() -> bool:

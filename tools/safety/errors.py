@@ -62,14 +62,22 @@ class ProviderError(IikeaError):
         message: names the host or the setting to mend, never a key.
         status: HTTP status, None when no answer came.
         retry_after_s: what the service asked for, seconds.
+        stayed_away: whether it gave no answer, or none but that it cannot now: another may be asked.
     """
 
     exit_code = 3
 
-    def __init__(self, message: str, status: int | None = None, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        status: int | None = None,
+        retry_after_s: float | None = None,
+        stayed_away: bool = False,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.retry_after_s = retry_after_s
+        self.stayed_away = stayed_away
 
 
 class BudgetExceeded(IikeaError):

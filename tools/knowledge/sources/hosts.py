@@ -8,7 +8,6 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from tools.safety.addresses import DEFAULT_PORTS, LOCALHOST, IpAddress, host_and_port, ipv4_inside, literal
-
 from tools.safety.errors import InputError, ProviderError
 
 HOSTS_SETTING = "IIKEA_KNOWLEDGE_HOSTS"
