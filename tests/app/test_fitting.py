@@ -145,7 +145,7 @@ def test_parquet_files_further_down_are_not_passed_over(iikea, folder, tmp_path)
 def test_progress_is_drawn_on_a_terminal_only(folder, tmp_path, monkeypatch, capsys):
     for drawn in (True, False):
         monkeypatch.setattr(console, "err", Console(stderr=True, force_terminal=drawn))
-        fitting.fit(folder, tmp_path / "s", None, None, "full", 1, as_json=True)
+        fitting.fit(folder, tmp_path / "s", None, None, "full", 1, None, as_json=True)
         assert ("counting shards" in capsys.readouterr().err) is drawn
 
 
