@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 from agents.settings import Settings
 from tools.resources import open_dataset
 from tools.safety.addresses import Address, address_of, has_user
-from tools.safety.destinations import HOSTS_SETTING, LOCAL_SETTING, is_local_only, is_near, require_near
+from tools.safety.destinations import HOSTS_SETTING, is_near, require_near, why_operator
 from tools.safety.errors import InputError
-from tools.safety.openai_service import client_options, openai_address, openai_key, openai_url
+from tools.safety.openai_service import client_options, openai_address, openai_key
 
 STATISTICAL = "statistical"
 ASKED = "questions about the patient"
@@ -47,9 +47,11 @@ def endpoint_of(model: str, base_url: str = "") -> Endpoint:
     """
     provider = provider_of(model)
     if provider == "openai":
-        address, url = (_chosen(base_url), base_url) if base_url else (openai_address(), openai_url())
+        address = _chosen(base_url) if base_url else openai_address()
         key = openai_key(address)
-        options = {"base_url": url, "use_responses_api": False, **({"api_key": key} if key else {})}
+        # The client reads the environment's address itself, for one with a password would stand in its repr.
+        named = {"base_url": base_url} if base_url else {}
+        options = {"use_responses_api": False} | named | ({"api_key": key} if key else {})
         return Endpoint(address, options | client_options(address))
     azure = os.environ.get(_AZURE_SETTING, "")
     if provider == "azure_openai" and azure:
@@ -75,8 +77,8 @@ def _chosen(base_url: str) -> Address:
 
 def why_near(settings: Settings) -> str:
     """Why a run may ask this machine and the listed hosts only; empty where it may ask any."""
-    if is_local_only():
-        return f"{LOCAL_SETTING} is set"
+    if why := why_operator():
+        return why
     if settings.store and open_dataset(settings.store).credentialed:
         return "the records of the store are credentialed, which third parties must not see"
     return "the run is local-only" if settings.local_only else ""
@@ -93,16 +95,20 @@ def require_near_client(endpoint: Endpoint, client: object, why: str) -> None:
     Raises:
         InputError: see above.
     """
-    for address in [endpoint.address] if endpoint.address else _told_by(client):
+    known = [endpoint.address] if endpoint.address else []
+    for address in known + _told_by(client) or [None]:
         require_near(address, "model", ASKED, why)
 
 
 def _told_by(client: object) -> list[Address | None]:
-    """Every address that a client tells; [None] where it tells none."""
+    """Every address that a client tells; None for what is none."""
     root = getattr(client, "root_client", None)
     told = [getattr(root, "base_url", None)] if root else [getattr(client, name, None) for name in _ADDRESSES]
-    urls = [str(url) for url in told if url]
+    return [_read(str(url)) for url in told if url]
+
+
+def _read(url: str) -> Address | None:
     try:
-        return [address_of(url, "model") for url in urls] or [None]
+        return address_of(url, "model")
     except InputError:
-        return [None]
+        return None

@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from tools.safety.destinations import why_operator
 from tools.safety.errors import InputError
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def open_library(folder: str = "", stay_near: str = "") -> "KnowledgeLibrary":
     if not folder:
         _refuse_missing(DEMO_LIBRARY)
     path = Path(folder).resolve() if folder else DEMO_LIBRARY
-    if stay_near:
+    if stay_near := stay_near or why_operator():
         from tools.knowledge.manifest import read_manifest
         from tools.knowledge.opening import require_near_library
 

@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 import prompts
 from agents.prices import Price, price_of
+from agents.providers import require_admissible
 from agents.recording import StoredAnswers
+from agents.settings import Settings
 from app import console
 from app.evaluation import estimate, executors, peers, showing, table
 from app.evaluation.asked import BASELINES, PEERS, Asked, of_graph, switches
@@ -108,6 +110,8 @@ def _refuse_early(asked: Asked) -> None:
     """Refuses what cannot be before any record is read."""
     if asked.replay and not asked.asks_a_service:
         raise InputError("replay", "the statistical model needs none; leave it out")
+    if of_graph(asked.methods):
+        require_admissible(Settings(model=asked.model, base_url=asked.base_url, local_only=asked.local_only))
     if PEERS.keys() & set(asked.methods):
         peer_python()
         if asked.split == "loo":

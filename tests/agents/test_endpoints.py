@@ -54,6 +54,21 @@ def test_a_server_on_this_machine_needs_no_key():
     assert "sk-" not in server.requests[0].headers["authorization"]
 
 
+@pytest.mark.parametrize("variables", [("OPENAI_BASE_URL",), ("OPENAI_API_BASE", "OPENAI_BASE_URL")])
+def test_the_client_goes_where_the_environment_is_taken_to_lead(variables, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    for number, variable in enumerate(variables):
+        monkeypatch.setenv(variable, f"http://host-{number}.example.org:8000/v1")
+    assert endpoint_of(MODEL).address.host == "host-0.example.org"
+    assert open_model(MODEL).root_client.base_url.host == "host-0.example.org"
+
+
+def test_a_password_in_the_environments_address_is_in_no_repr(monkeypatch):
+    with served([], user="ford:prefect@"):
+        assert "prefect" not in repr(open_model(MODEL))
+        assert "prefect" not in repr(endpoint_of(MODEL))
+
+
 def test_a_listed_server_needs_no_key(monkeypatch):
     monkeypatch.setenv("OPENAI_BASE_URL", AWAY)
     with pytest.raises(InputError, match="OPENAI_API_KEY"):

@@ -49,6 +49,13 @@ def test_a_library_that_is_searched_here_is_searched(fields, folder):
     assert search_knowledge.invoke(given)["passages"]
 
 
+def test_what_the_operator_sets_holds_for_who_asks_without_a_reason(folder, monkeypatch):
+    monkeypatch.setenv("IIKEA_LOCAL_ONLY", "1")
+    away = folder(server="https://index.example.org:8000", retrieval="dense")
+    with pytest.raises(InputError, match="IIKEA_LOCAL_ONLY"):
+        search_knowledge.invoke({"query": "gout", "libraries": (away,)})
+
+
 def test_a_listed_service_passes(folder, monkeypatch):
     monkeypatch.setenv("IIKEA_MODEL_HOSTS", "embeddings.example.org")
     assert open_shelf([folder(embedding="openai:tiny", retrieval="dense")], WHY).libraries

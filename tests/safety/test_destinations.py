@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from openai import OpenAI
 
 from tools.safety.addresses import Address, address_of, has_user, is_this_machine
-from tools.safety.destinations import is_local_only, is_near, require_near
+from tools.safety.destinations import is_near, require_near, why_operator
 from tools.safety.errors import InputError
 from tools.safety.openai_service import openai_address
 
@@ -128,7 +128,7 @@ def test_a_list_that_cannot_be_read_is_refused(listed, monkeypatch):
 )
 def test_what_the_operator_sets_in_any_word_but_no_is_on(value, on, monkeypatch):
     monkeypatch.setenv("IIKEA_LOCAL_ONLY", value)
-    assert is_local_only() == on
+    assert bool(why_operator()) == on
 
 
 def test_a_refusal_names_the_host_the_reason_and_the_remedy():
@@ -151,10 +151,10 @@ def test_nobody_knows_is_no_permission():
 
 def test_the_environment_names_the_service_and_openai_is_the_default(monkeypatch):
     assert str(openai_address()) == "api.openai.com:443"
-    monkeypatch.setenv("OPENAI_API_BASE", "http://older.example/v1")
-    assert openai_address().host == "older.example"
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")
     assert openai_address() == Address("127.0.0.1", 1)
+    monkeypatch.setenv("OPENAI_API_BASE", "http://older.example/v1")
+    assert openai_address().host == "older.example"
 
 
 @pytest.mark.parametrize("host", ["::1", "127.0.0.1", "localhost"])

@@ -16,9 +16,9 @@ from langchain_core.embeddings import Embeddings
 
 from tools.knowledge.lexical import words
 from tools.safety.addresses import Address
-from tools.safety.destinations import LOCAL_SETTING, is_local_only, require_near
+from tools.safety.destinations import require_near, why_operator
 from tools.safety.errors import InputError, ProviderError
-from tools.safety.openai_service import client_options, openai_address, openai_key, openai_url
+from tools.safety.openai_service import client_options, openai_address, openai_key
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -124,12 +124,11 @@ class ServiceEmbeddings(Embeddings):
         from langchain_openai import OpenAIEmbeddings
 
         address = openai_address()
-        if is_local_only():
-            require_near(address, "embedding", "texts and queries", f"{LOCAL_SETTING} is set")
+        if why := why_operator():
+            require_near(address, "embedding", "texts and queries", why)
         # Texts go as text: token counts would need a download, and compatible servers do not take tokens.
         self._model = OpenAIEmbeddings(
             model=model,
-            base_url=openai_url(),
             api_key=_key(address),
             check_embedding_ctx_length=False,
             max_retries=_MAX_REQUESTS - 1,

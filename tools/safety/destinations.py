@@ -14,9 +14,10 @@ LOCAL_SETTING = "IIKEA_LOCAL_ONLY"
 _OFF = {"", "0", "false", "no", "off"}
 
 
-def is_local_only() -> bool:
-    """Whether the operator has every request that carries a patient's data stay near."""
-    return os.environ.get(LOCAL_SETTING, "").strip().lower() not in _OFF
+def why_operator() -> str:
+    """Why every request that carries a patient's data must stay near, if the operator says so; else empty."""
+    is_off = os.environ.get(LOCAL_SETTING, "").strip().lower() in _OFF
+    return "" if is_off else f"{LOCAL_SETTING} is set"
 
 
 def is_near(address: Address) -> bool:

@@ -13,18 +13,14 @@ _OPENAI = "https://api.openai.com/v1"
 _KEY = "OPENAI_API_KEY"
 
 
-def openai_url() -> str:
-    """Address of OpenAI's service, or of the server that the environment names instead."""
-    return os.environ.get("OPENAI_BASE_URL") or os.environ.get("OPENAI_API_BASE") or _OPENAI
-
-
 def openai_address() -> Address:
-    """Where that is.
+    """Where OpenAI's service is, or the server that the environment names instead, in the order of LangChain.
 
     Raises:
-        InputError: OPENAI_BASE_URL is no address.
+        InputError: what it names is no address.
     """
-    return address_of(openai_url(), "OPENAI_BASE_URL")
+    named = os.environ.get("OPENAI_API_BASE") or os.environ.get("OPENAI_BASE_URL")
+    return address_of(named or _OPENAI, "OPENAI_BASE_URL")
 
 
 def openai_key(address: Address) -> SecretStr | None:
