@@ -164,3 +164,31 @@ def test_a_credentialed_store_says_so_and_keeps_it_when_joined(iikea, folder, tm
 def test_a_folder_of_credentialed_shards_is_one_store(iikea, folder, tmp_path):
     ended = iikea("records", "fit", folder, "--store", tmp_path / "s", "--credentialed", "--json")
     assert ended.json["credentialed"]
+
+
+@pytest.mark.parametrize(
+    ("patients", "more", "credentialed"),
+    [(1001, (), True), (1001, ("--no-credentialed",), False), (3, (), False)],
+)
+def test_records_as_large_as_the_whole_of_mimic_are_credentialed_unless_told(
+    patients, more, credentialed, iikea, tmp_path
+):
+    lines = [(row, [{"4019"}, {"4280"}]) for row in range(patients)]
+    visits = [
+        f"{row},{10 * row + n},2100-01-0{n + 1} 10:00:00" for row, codes in lines for n in range(len(codes))
+    ]
+    coded = [
+        f"{row},{10 * row + n},1,{code}"
+        for row, codes in lines
+        for n, one in enumerate(codes)
+        for code in one
+    ]
+    folder = tmp_path / "mimic"
+    folder.mkdir()
+    (folder / "ADMISSIONS.csv").write_text("\n".join(["subject_id,hadm_id,admittime", *visits]) + "\n")
+    (folder / "DIAGNOSES_ICD.csv").write_text(
+        "\n".join(["subject_id,hadm_id,seq_num,icd9_code", *coded]) + "\n"
+    )
+    ended = iikea("records", "fit", folder, "--store", tmp_path / "s", *more, "--json")
+    assert ended.code == 0
+    assert ended.json["credentialed"] == credentialed

@@ -27,6 +27,7 @@ MANIFEST = RunManifest(
 OTHER = {
     "data": "e",
     "format": "parquet",
+    "credentialed": True,
     "split": "loo",
     "vocabulary": "category",
     "model": "openai:x",

@@ -107,3 +107,15 @@ def test_p6_settings_have_no_place_for_a_key():
         )
     assert KEY not in str(refused.value)
     assert server.requests == []
+
+
+def test_who_answered_is_of_this_run_and_not_of_the_threads_last_patient(serve):
+    serve(Mind())
+    context = {"model": "openai:scripted", "max_candidates": 8, "passages": 2, "resamples": 0}
+    graph = build().compile(checkpointer=InMemorySaver())
+    place = {"configurable": {"thread_id": "twice"}}
+    first, second = (
+        graph.invoke({"history": HISTORY, "comment": ""}, place, context=context)["result"] for _ in range(2)
+    )
+    assert first["answered"] == second["answered"]
+    assert {one["role"] for one in first["answered"]} == {"reader", "reasoner", "decider"}

@@ -56,7 +56,7 @@ class RunManifest(BaseModel):
 
     data: str
     format: str
-    credentialed: bool
+    credentialed: bool = False
     split: str
     vocabulary: str
     model: str
