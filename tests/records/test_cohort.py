@@ -1,5 +1,4 @@
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +23,7 @@ def cohort_of(drawn):
     code_sets = [codes for patient in drawn.values() for codes in patient]
     pairs = [(v, c) for v, codes in enumerate(code_sets) for c in codes]
     patient, time = (np.array(column, dtype=np.int64) for column in zip(*visits, strict=True))
-    numbers = concepts.add("ICD9CM", pd.Series([c for _, c in pairs], dtype=object))
+    numbers = concepts.add_distinct("ICD9CM", [c for _, c in pairs])
     return assemble(
         "test",
         "order",

@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 
 from tools.records.check import check
 from tools.records.faults import Faults, RecordFaults
+from tools.records.files import blocks
+from tools.records.files import rows as rows_module
+from tools.records.files.cells import Dialect, split
 from tools.records.files.opening import zstd
 from tools.records.files.table import Table
 from tools.records.files.times import seconds
@@ -35,9 +38,18 @@ def faults_of(tmp_path, content, name="records.csv"):
 def test_chunks_carry_the_lines_of_the_file(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text('\ufeffA, b \n1,x\n\n2,"two\nlines"\n 3 ,y\n', encoding="utf-8")
-    frames = list(Table(path, Faults()).chunks({"first": ("a",), "second": ("b",)}, required={"first"}))
-    assert [frame.index.tolist() for frame in frames] == [[2, 4, 6]]
-    assert frames[0]["first"].tolist() == ["1", "2", "3"]
+    [(row, texts)] = list(
+        Table(path, Faults()).batches({"first": ("a",), "second": ("b",)}, required={"first"})
+    )
+    assert row.tolist() == [2, 4, 6]
+    assert texts["first"].cells().tolist() == ["1", "2", "3"]
+
+
+def test_frames_hold_the_same_by_line(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,x\n\n,y\n")
+    [frame] = Table(path, Faults()).chunks({"first": ("a",)}, required={"first"})
+    assert frame.to_dict() == {"first": {2: "1", 4: ""}}
 
 
 @pytest.mark.parametrize(
@@ -135,6 +147,91 @@ def test_any_bytes_are_read_or_refused(tmp_path, body, packed, cut):
         assert cohort.n_visits > 0
     except InputError as error:
         assert len(error.faults) <= 50
+
+
+def told(path, tabbed, *columns):
+    """What is read of a file: rows with their cells, and the faults; or the refusal."""
+    faults, found = Faults(), []
+    table = Table(path, faults, may_be_tabbed=tabbed)
+    try:
+        for row, texts in table.batches({name: (name,) for name in columns}, required=set(columns)):
+            found += zip(row.tolist(), *(texts[name].cells() for name in columns), strict=True)
+    except InputError as error:
+        found.append(str(error))
+    return found, faults.count, faults.kept
+
+
+plain_cells = st.sampled_from(
+    ["", " ", "p1", "4019 ", '"4019"', '""', "é", "\u00a0x\u2028", "x" * 70, "12345678"]
+)
+odd_cells = st.sampled_from(
+    ['"a,b"', '"two\nlines"', '"a""b"', ' "x"', '"x" ', 'a"b', '"', "\0", "\r", "1,2"]
+)
+ends = st.sampled_from(["\n"] * 6 + ["\r\n", "\r\n", "\r", "\n\n"])
+cells_of_rows = st.lists(st.one_of(plain_cells, plain_cells, plain_cells, odd_cells), min_size=3, max_size=3)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=400)
+@given(
+    rows=st.lists(st.tuples(cells_of_rows, ends), max_size=12),
+    bad=st.lists(
+        st.tuples(st.integers(0, 200), st.sampled_from([b"\xff", b"\xed\xa0\x80", b'"'])), max_size=1
+    ),
+    tabbed=st.booleans(),
+    least=st.integers(1, 40),
+    has_last_end=st.booleans(),
+)
+def test_rows_told_many_at_a_time_are_those_of_the_csv_module(
+    tmp_path, rows, bad, tabbed, least, has_last_end
+):
+    text = "".join(
+        ("\t" if tabbed else ",").join(cells) + end for cells, end in [(["a", "b", "c"], "\n"), *rows]
+    )
+    content = (text if has_last_end else text.rstrip("\r\n")).encode()
+    for place, byte in bad:
+        content = content[:place] + byte + content[place:]
+    path = tmp_path / "t.csv"
+    path.write_bytes(content)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(blocks, "_LEAST_BYTES", least)
+        found = told(path, tabbed, "a", "c")
+        patched.setattr(rows_module, "split", lambda *_: None)
+        by_csv_in_blocks = told(path, tabbed, "a", "c")
+        patched.setattr(blocks, "_LEAST_BYTES", 1 << 20)
+        by_csv = told(path, tabbed, "a", "c")
+    assert found == by_csv_in_blocks == by_csv
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize("dialect", [Dialect(",", True, str.strip), Dialect("\t", False, str.strip)])
+def test_plain_rows_take_no_csv_module(dialect, line_end):
+    rows = [["1", " x ", ""], ["é", "", "2024-01-01 10:00:00"]] + [['"q"', "y", "z"]] * dialect.is_quoted
+    block = "".join(dialect.delimiter.join(cells) + line_end for cells in rows).encode()
+    found = split(block, 3, dialect)
+    columns = [found.texts(column).cells().tolist() for column in range(3)]
+    expected = [[cell.strip().strip('"') for cell in cells] for cells in rows]
+    assert columns == [list(column) for column in zip(*expected, strict=True)]
+
+
+@pytest.mark.parametrize("length", [1, 7, 8, 9, 16, 63, 64, 65, 300])
+def test_cells_of_any_length_are_told_apart(length):
+    cells = ["x" * length, "x" * (length - 1) + "y", "y" + "x" * (length - 1), "x" * length, ""]
+    found = split("".join(f"{cell},\n" for cell in cells).encode(), 2, Dialect(",", True, str.strip)).texts(0)
+    assert found.cells().tolist() == cells
+    assert len(found.distinct) == len(set(cells)) - 1
+
+
+def test_long_files_are_read_block_by_block_with_their_lines(tmp_path):
+    rows = [f"p{n},{n % 7},4019" for n in range(400_000)]
+    rows[200_000] = '"p\n",0,4019'
+    path = tmp_path / "t.csv"
+    path.write_text(HEADER + "\n".join(rows))
+    batches = list(Table(path, Faults()).batches({"who": ("patient",)}, required={"who"}))
+    assert len(batches) > 2
+    row = [number for batch in batches for number in batch.row.tolist()]
+    assert row == [n + 2 + (n > 200_000) for n in range(400_000)]
+    who = [text for batch in batches for text in batch.texts["who"].cells()]
+    assert who == [f"p{n}" if n != 200_000 else "p" for n in range(400_000)]
 
 
 def test_all_faults_are_counted_and_the_first_rows_kept():

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from tools.numerics.runs import offsets
 from tools.records.cohort import Clock, Cohort, ConceptColumns, IntArray, Stays, Vocabulary
@@ -31,19 +30,9 @@ class Numbering:
         """The texts by number."""
         return tuple(self._numbers)
 
-    def add(self, values: "pd.Series[str]") -> IntArray:
-        """Numbers of the values, new ones where a value is new; shape (len(values),)."""
-        at, distinct = pd.factorize(values.to_numpy())
-        return self.add_distinct(distinct.tolist())[at]
-
     def add_distinct(self, texts: Iterable[str]) -> IntArray:
         """Numbers of some texts, new ones where a text is new."""
         return _array(self._numbers.setdefault(text, len(self._numbers)) for text in texts)
-
-    def find(self, values: "pd.Series[str]") -> IntArray:
-        """Numbers of the values, -1 where a value has none; shape (len(values),)."""
-        at, distinct = pd.factorize(values.to_numpy())
-        return self.find_distinct(distinct.tolist())[at]
 
     def find_distinct(self, texts: Iterable[str]) -> IntArray:
         """Numbers of some texts, -1 where a text has none."""
@@ -58,27 +47,17 @@ class Concepts:
         self._spelled: dict[tuple[str, str], int] = {}
         self._displays: dict[int, str] = {}
 
-    def add(self, system: str, spellings: "pd.Series[str]") -> IntArray:
+    def add_distinct(self, system: str, spellings: Iterable[str]) -> IntArray:
         """Numbers of the codes; -1 where a spelling cannot be a code of the system.
 
         Args:
             system: as `tools.records.concepts.codes.system_name` gives it.
             spellings: with or without dot, shape (n,).
         """
-        at, distinct = pd.factorize(spellings.to_numpy())
-        return self.add_distinct(system, distinct.tolist())[at]
-
-    def add_distinct(self, system: str, spellings: Iterable[str]) -> IntArray:
-        """Numbers of some spellings, see `add`."""
         return _array(self._number(system, text) for text in spellings)
 
-    def show(self, numbers: IntArray, displays: "pd.Series[str]") -> None:
-        """Remember the record's own names; where they differ for one concept, the first by alphabet."""
-        pairs = pd.DataFrame({"number": numbers, "display": displays.to_numpy()}).drop_duplicates()
-        self.show_distinct(zip(pairs["number"], pairs["display"], strict=True))
-
     def show_distinct(self, pairs: Iterable[tuple[int, str]]) -> None:
-        """Remember names of numbers, see `show`."""
+        """Remember the record's own names of numbers; where they differ for one, the first by alphabet."""
         for number, display in pairs:
             if display and number != UNKNOWN:
                 self._displays[number] = min(display, self._displays.get(number, display))

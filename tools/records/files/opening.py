@@ -4,8 +4,9 @@ import gzip
 import sys
 import zlib
 from collections.abc import Callable
+from io import BufferedReader, TextIOWrapper
 from pathlib import Path
-from typing import IO, NamedTuple, TextIO, cast
+from typing import NamedTuple, TextIO, cast
 
 from tools.safety.errors import InputError
 
@@ -23,20 +24,18 @@ class _Compression(NamedTuple):
 
     name: str
     begins: bytes
-    open: Callable[..., IO[str]]
+    open: Callable[[Path], object]
 
 
 _COMPRESSIONS = {
-    ".gz": _Compression("gzip", b"\x1f\x8b", cast(Callable[..., IO[str]], gzip.open)),
-    ".zst": _Compression("zstd", b"\x28\xb5\x2f\xfd", cast(Callable[..., IO[str]], zstd.open)),
+    ".gz": _Compression("gzip", b"\x1f\x8b", gzip.open),
+    ".zst": _Compression("zstd", b"\x28\xb5\x2f\xfd", zstd.open),
 }
 ENDINGS = ("", *_COMPRESSIONS)
 
 
-def open_text(path: Path, name: str) -> TextIO:
-    """A UTF-8 file, line ends as they are; bytes that are no UTF-8 become lone surrogates.
-
-    Reading raises one of `UNREADABLE` where a compressed file is damaged, see `damage`.
+def open_bytes(path: Path, name: str) -> BufferedReader:
+    """What a file holds, unpacked; reading raises one of `UNREADABLE` where it is damaged, see `damage`.
 
     Args:
         path: the file.
@@ -47,13 +46,19 @@ def open_text(path: Path, name: str) -> TextIO:
     """
     found = _COMPRESSIONS.get(path.suffix.lower())
     try:
-        opened = (found.open if found else open)(
-            path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline=""
-        )
+        return cast(BufferedReader, found.open(path) if found else path.open("rb"))
     except OSError as error:
         rule = f"the file cannot be opened ({error.strerror}); check its path and rights"
         raise InputError(name, rule) from None
-    return cast(TextIO, opened)
+
+
+def open_text(path: Path, name: str) -> TextIO:
+    """A UTF-8 file, line ends as they are; bytes that are no UTF-8 become lone surrogates.
+
+    See `open_bytes`.
+    """
+    opened = open_bytes(path, name)
+    return TextIOWrapper(opened, encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
 def damage(path: Path) -> str:

@@ -1,34 +1,21 @@
-"""Delimited files as a stream of checked chunks; what breaks a rule is collected by row and column."""
+"""Delimited files as a stream of checked columns; what breaks a rule is collected by row and column."""
 
-import csv
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from functools import partial
-from itertools import accumulate, chain, islice
-from operator import itemgetter
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
 
 import numpy.typing as npt
 import pandas as pd
 
-from tools.records.faults import Faults, counted
-from tools.records.files.opening import UNREADABLE, damage, open_text
+from tools.records.faults import Faults
+from tools.records.files.opening import damage, open_bytes
+from tools.records.files.rows import Batch, Rows, unquoted
 from tools.safety.errors import InputError
 
-if TYPE_CHECKING:
-    from _csv import Reader
-
-_LONGEST_LINE = 1_000_000
-_ROWS_A_CHUNK = 50_000
-_ROWS_AT_ONCE = 2_000
-_LINES_AT_ONCE = 64  # of the longest lines these are 64 MB
-_LINE_ENDS = re.compile(r"\r\n|\r|\n")
 _WHOLE_ROW = "(row)"
 
 
 class Table:
-    """One .csv file, plain, .gz or .zst, with a header line, UTF-8, read in chunks.
+    """One .csv file, plain, .gz or .zst, with a header line, UTF-8, read some rows at a time.
 
     Args:
         path: the file.
@@ -50,28 +37,32 @@ class Table:
         Raises:
             InputError: the file cannot be opened, holds no line, or no header can be made of the first.
         """
-        with open_text(self.path, self._name) as stream:
-            return self._header(self._reader(stream)[0])
+        with open_bytes(self.path, self._name) as stream:
+            return self._header(Rows(stream, self._whole_row, self._may_be_tabbed))
 
-    def chunks(self, columns: Mapping[str, tuple[str, ...]], required: Set[str]) -> Iterator[pd.DataFrame]:
-        """The wanted columns, without outer spaces, chunk by chunk.
+    def batches(self, columns: Mapping[str, tuple[str, ...]], required: Set[str]) -> Iterator[Batch]:
+        """The wanted columns, some rows at a time; texts have no outer spaces.
 
         Args:
             columns: our name of a column to the lower-case spellings it may have in the file.
             required: our names of the columns that must be there; the others come when they are.
 
-        Yields:
-            Frames of `str` with our column names; the index is the 1-based line of the file.
-
         Raises:
             InputError: the file cannot be opened, holds no line, or no header can be made of the first.
         """
-        with open_text(self.path, self._name) as stream:
-            reader, clean = self._reader(stream)
-            header = self._header(reader)
+        with open_bytes(self.path, self._name) as stream:
+            rows = Rows(stream, self._whole_row, self._may_be_tabbed)
+            header = self._header(rows)
             places = self._places(header, columns, required)
             if required <= places.keys():
-                yield from self._frames(self._records(reader, len(header)), places, clean)
+                yield from rows.batches(len(header), places)
+                self._note_damage(rows)
+
+    def chunks(self, columns: Mapping[str, tuple[str, ...]], required: Set[str]) -> Iterator[pd.DataFrame]:
+        """The same as frames of `str`, empty for no text; the index is the row of the file."""
+        for row, texts in self.batches(columns, required):
+            cells = {name: column.cells() for name, column in texts.items()}
+            yield pd.DataFrame(cells, index=pd.Index(row, name="row"), dtype=object)
 
     def name_of(self, column: str) -> str:
         """How faults call a column."""
@@ -81,104 +72,26 @@ class Table:
         """Note faults in a column of this table."""
         self.faults.add_rows(rows, self.name_of(column), rule)
 
-    def require(self, frame: pd.DataFrame, column: str) -> None:
-        """Note the rows of a chunk whose cell is empty."""
-        empty = (frame[column] == "").to_numpy()
-        self.note(frame.index[empty], column, "empty; every row needs a value here")
+    def require(self, batch: Batch, *columns: str) -> None:
+        """Note the rows of a batch that have no text in one of some columns."""
+        for column in columns:
+            empty = ~batch.texts[column].there
+            self.note(batch.row[empty], column, "empty; every row needs a value here")
 
     @property
     def _name(self) -> str:
         return self.label or "records"
 
-    def _reader(self, stream: TextIO) -> "tuple[Reader, Callable[[str], str]]":
-        """The reader of the file's rows, and what cleans a cell."""
-        lines = self._lines(stream)
-        if self._may_be_tabbed:
-            first = list(islice(lines, 1))
-            lines = chain(first, lines)
-            if first and "\t" in first[0]:
-                return csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE), _unquoted
-        return csv.reader(lines, strict=True), str.strip
-
-    def _header(self, reader: "Reader") -> tuple[str, ...]:
-        try:
-            return tuple(_unquoted(cell).lower() for cell in next(reader))
-        except StopIteration:
+    def _header(self, rows: Rows) -> tuple[str, ...]:
+        cells = rows.header()
+        if cells is None:
+            self._note_damage(rows)
             self.faults.refuse(self._name)
-            raise InputError(self._name, "the file is empty; it needs a header line") from None
-        except csv.Error:
-            self._whole_row(1, "the header's quoting is broken; mend it")
-            raise self.faults.error(self._name) from None
-
-    def _lines(self, stream: TextIO) -> Iterator[str]:
-        return chain.from_iterable(self._checked_lines(stream))
-
-    def _checked_lines(self, stream: TextIO) -> Iterator[Iterable[str]]:
-        """Lines, some at a time, since what is sound is told of many as fast as of one; the header alone."""
-        row, is_whole = 1, True
-        remaining = iter(partial(stream.readline, _LONGEST_LINE), "")
-        while is_whole:
-            lines: list[str] = []
-            try:
-                # Lines read before the stream raises stay in the list.
-                lines.extend(islice(remaining, _LINES_AT_ONCE if row > 1 else 1))
-            except UNREADABLE:
-                self._whole_row(row + len(lines), damage(self.path))
-                is_whole = False
-            if not lines:
-                return
-            text = "".join(lines)
-            if len(text) < _LONGEST_LINE and text.isascii() and "\0" not in text:
-                yield lines
-            else:
-                yield self._looked_at(lines, row)
-                is_whole &= max(map(len, lines)) < _LONGEST_LINE
-            row += len(lines)
-
-    def _looked_at(self, lines: Iterable[str], first_row: int) -> Iterator[str]:
-        for row, line in enumerate(lines, first_row):
-            if len(line) == _LONGEST_LINE:
-                self._whole_row(row, f"longer than {_LONGEST_LINE:,} characters; is this a table?")
-                return
-            if "\0" in line:
-                self._whole_row(row, "holds a NUL byte; save the file as plain text")
-            if not (line.isascii() or _is_unicode(line)):
-                self._whole_row(row, "not UTF-8; save the file in that encoding")
-            yield line
-
-    def _records(self, reader: "Reader", width: int) -> Iterator[tuple[Sequence[int], list[list[str]]]]:
-        """The cells of some rows at a time, with the lines that these begin at."""
-        is_whole = False
-        while not is_whole:
-            row, cells, is_broken = reader.line_num + 1, list[list[str]](), False
-            try:
-                # Rows read before the reader raises stay in the list.
-                cells.extend(islice(reader, min(_ROWS_AT_ONCE, _ROWS_A_CHUNK)))
-                is_whole = not cells
-            except csv.Error:
-                is_broken = True
-            rows: Sequence[int] = range(row, row + len(cells))
-            if is_broken or reader.line_num + 1 - row != len(cells):
-                *rows, after = accumulate(map(_lines_of, cells), initial=row)
-                if is_broken:
-                    self._whole_row(after, "a quote is not closed or text follows its end; mend the quoting")
-            if any(len(row_cells) != width for row_cells in cells):
-                rows, cells = self._of_width(width, rows, cells)
-            yield rows, cells
-
-    def _of_width(
-        self, width: int, rows: Sequence[int], cells: list[list[str]]
-    ) -> tuple[list[int], list[list[str]]]:
-        """Those rows that are as wide as the header; others are noted unless they are blank."""
-        for row, row_cells in zip(rows, cells, strict=True):
-            if row_cells and len(row_cells) != width:
-                found = counted(len(row_cells), "field")
-                self._whole_row(row, f"has {found} where the header has {width}; quote commas")
-        kept = [place for place, row_cells in enumerate(cells) if len(row_cells) == width]
-        return [rows[place] for place in kept], [cells[place] for place in kept]
+            raise InputError(self._name, "the file is empty; it needs a header line")
+        return tuple(unquoted(cell).lower() for cell in cells)
 
     def _places(
-        self, header: tuple[str, ...], columns: Mapping[str, tuple[str, ...]], required: Set[str]
+        self, header: Sequence[str], columns: Mapping[str, tuple[str, ...]], required: Set[str]
     ) -> dict[str, int]:
         places = {}
         for column, spellings in columns.items():
@@ -191,39 +104,9 @@ class Table:
                 self.note([1], column, f"missing column; the header needs one of: {', '.join(spellings)}")
         return places
 
-    def _frames(
-        self,
-        records: Iterator[tuple[Sequence[int], list[list[str]]]],
-        places: dict[str, int],
-        clean: Callable[[str], str],
-    ) -> Iterator[pd.DataFrame]:
-        # A single index would make itemgetter give a bare cell, so one more is picked and dropped below.
-        pick = itemgetter(*places.values(), 0)
-        rows, chunk = list[int](), list[tuple[str, ...]]()
-        for some_rows, cells in chain(records, [([], [])]):
-            rows.extend(some_rows)
-            chunk.extend(map(pick, cells))
-            if chunk and (len(chunk) >= _ROWS_A_CHUNK or not cells):
-                columns = {
-                    name: list(map(clean, column))
-                    for name, column in zip(places, zip(*chunk, strict=True), strict=False)
-                }
-                yield pd.DataFrame(columns, index=pd.Index(rows, name="row"), dtype=object)
-                rows, chunk = [], []
+    def _note_damage(self, rows: Rows) -> None:
+        if rows.is_damaged:
+            self._whole_row(rows.next_row, damage(self.path))
 
     def _whole_row(self, row: int, rule: str) -> None:
         self.faults.add(row, self.name_of(_WHOLE_ROW), rule)
-
-
-def _lines_of(cells: list[str]) -> int:
-    """How many lines a row takes."""
-    return 1 + sum(len(_LINE_ENDS.findall(cell)) for cell in cells)
-
-
-def _unquoted(cell: str) -> str:
-    cell = cell.strip()
-    return cell[1:-1].strip() if len(cell) > 1 and cell[0] == cell[-1] == '"' else cell
-
-
-def _is_unicode(line: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in line)

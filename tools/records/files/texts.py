@@ -1,5 +1,6 @@
 """Columns of texts as numbers into their distinct texts, so that work is done by text, not by row."""
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,10 +22,28 @@ class Texts(NamedTuple):
     distinct: tuple[str, ...]
     at: IntArray
 
+    def has(self, *texts: str) -> npt.NDArray[np.bool_]:
+        """Which rows have one of some texts, shape (n_rows,)."""
+        return np.isin(self.at, [place for place, text in enumerate(self.distinct) if text in texts])
+
+    def cells(self) -> npt.NDArray[np.object_]:
+        """The text of each row, empty for none, shape (n_rows,)."""
+        return np.array([*self.distinct, ""], dtype=object)[self.at]
+
     @property
     def there(self) -> npt.NDArray[np.bool_]:
         """Which rows have one, shape (n_rows,)."""
         return self.at >= 0
+
+    def of(self, kept: npt.NDArray[np.bool_]) -> "Texts":
+        """The same of some rows."""
+        if kept.all():
+            return self
+        at = self.at[kept]
+        used = np.flatnonzero(np.bincount(at[at >= 0], minlength=len(self.distinct)))
+        new = np.full(len(self.distinct) + 1, -1, dtype=np.int64)
+        new[used] = np.arange(len(used))
+        return Texts(tuple(self.distinct[place] for place in used.tolist()), new[at])
 
     def numbered(self, numbers: IntArray) -> IntArray:
         """The number of each row, `UNKNOWN` for none, given those of the distinct texts."""
@@ -36,11 +55,14 @@ def no_texts(n_rows: int) -> Texts:
     return Texts((), np.full(n_rows, -1, dtype=np.int64))
 
 
-def texts_in(cells: "pd.Series[str]") -> Texts:
-    """A column of a table, whose cells have no outer spaces; empty ones are none."""
-    at, found = pd.factorize(cells.to_numpy())
-    distinct = found.tolist()
-    kept = [place for place, text in enumerate(distinct) if text]
-    new = np.full(len(distinct), -1, dtype=np.int64)
-    new[kept] = np.arange(len(kept))
-    return Texts(tuple(distinct[place] for place in kept), new[at])
+def texts_in(cells: Sequence[str], clean: Callable[[str], str]) -> Texts:
+    """A column of cells; those that cleaning leaves empty are none."""
+    at, found = pd.factorize(np.array(cells, dtype=object))
+    return cleaned(found.tolist(), at, clean)
+
+
+def cleaned(distinct: Sequence[str], at: IntArray, clean: Callable[[str], str]) -> Texts:
+    """A column whose distinct cells are told, of which cleaning may make the same text, or none."""
+    numbers: dict[str, int] = {}
+    new = [numbers.setdefault(text, len(numbers)) if text else -1 for text in map(clean, distinct)]
+    return Texts(tuple(numbers), np.array([*new, -1], dtype=np.int64)[at])

@@ -4,6 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tools.records.files.texts import Texts
+
 _TIMESTAMP = r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?)?"
 
 
@@ -23,3 +25,9 @@ def seconds(values: pd.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bo
     readable = parsed.notna().to_numpy(dtype=bool)
     whole = parsed.dt.tz_localize(None).to_numpy().astype("datetime64[s]").astype(np.int64)
     return np.where(readable, whole, 0)[codes], readable[codes]
+
+
+def seconds_of(texts: Texts) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """The seconds of a column, 0 where there are none, and which rows could be read; see `seconds`."""
+    found, readable = seconds(pd.Series(texts.distinct, dtype=object))
+    return np.append(found, 0)[texts.at], np.append(readable, False)[texts.at]

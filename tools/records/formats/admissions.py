@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from tools.records.build import Numbering, Visits, natural_ranks, stacked
+from tools.records.build import UNKNOWN, Numbering, Visits, natural_ranks, stacked
 from tools.records.cohort import IntArray
 from tools.records.files.table import Table
+from tools.records.files.texts import Texts
 
 
 class Admissions:
-    """Collects visits chunk by chunk; the same id with another patient or time is a fault.
+    """Collects visits; the same id with another patient or time is a fault.
 
     Args:
         table: where they stand.
@@ -25,26 +26,28 @@ class Admissions:
         self._id_column = id_column
         self._parts: list[tuple[IntArray, IntArray, IntArray, IntArray]] = []
 
-    def add(self, ids: "pd.Series[str]", patients: "pd.Series[str]", times: IntArray) -> IntArray:
-        """Add a chunk.
+    def add(self, ids: Texts, patients: Texts, times: IntArray, row: IntArray) -> IntArray:
+        """Add some rows.
 
         Args:
-            ids: visit ids; the index is the row of the file.
-            patients: patient ids, same length.
-            times: see `tools.records.cohort.Visit.time`, same length.
+            ids: of the visits, shape (n_rows,).
+            patients: whose they are, the same.
+            times: see `tools.records.cohort.Visit.time`, the same.
+            row: of the file, the same.
 
         Returns:
-            The visits' numbers, shape (len(ids),).
+            The visits' numbers, shape (n_rows,).
         """
-        numbers = self.ids.add(ids)
-        self._parts.append((numbers, self.patients.add(patients), times, ids.index.to_numpy(np.int64)))
-        return numbers
+        number = ids.numbered(self.ids.add_distinct(ids.distinct))
+        patient = patients.numbered(self.patients.add_distinct(patients.distinct))
+        self._parts.append((number, patient, times, row))
+        return number
 
     def visits(self) -> Visits:
         """The visits by number; faults are noted for ids that contradict themselves."""
         number, patient, time, row = (stacked(column) for column in _columns(self._parts))
         rows = pd.DataFrame({"number": number, "patient": patient, "time": time}, index=row)
-        distinct = rows.drop_duplicates()
+        distinct = rows[number != UNKNOWN].drop_duplicates()
         again = distinct["number"].duplicated()
         self._table.note(
             distinct.index[again], self._id_column, "listed before with another patient or time; keep one"

@@ -4,16 +4,17 @@ The set has no dates: encounters are ordered by their id. Leading zeros were dro
 put back; trailing ones cannot be told ("250.7" may be 250.70), so such a code stays the heading it is.
 """
 
+import re
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from tools.records.build import UNKNOWN, Concepts, Entries, assemble
 from tools.records.cohort import Cohort, IntArray
 from tools.records.concepts.codes import ICD9CM, shape_rule
 from tools.records.faults import Faults
 from tools.records.files.locate import find_table, is_table
+from tools.records.files.rows import Batch
 from tools.records.files.table import Table
 from tools.records.formats.admissions import Admissions
 from tools.safety.errors import InputError
@@ -22,7 +23,9 @@ NAME = "diabetes130"
 NEEDS = "diabetic_data.csv or .csv.gz (columns encounter_id, patient_nbr, diag_1), or the folder it is in"
 _DIAGNOSES = ("diag_1", "diag_2", "diag_3")
 _COLUMNS = {name: (name,) for name in ("encounter_id", "patient_nbr", *_DIAGNOSES)}
-_MISSING = ("?", "")
+_MISSING = "?"
+_WHOLE = re.compile(r"[0-9]{1,18}")
+_HEADING = re.compile(r"^\d{1,2}(?=\.|$)")
 
 
 def matches(path: Path) -> bool:
@@ -45,14 +48,12 @@ def read(path: Path) -> Cohort:
     faults = Faults()
     table = Table(file, faults)
     encounters, concepts, entries = Admissions(table, "encounter_id"), Concepts(), Entries()
-    for chunk in table.chunks(_COLUMNS, required=_COLUMNS.keys()):
-        for column in ("encounter_id", "patient_nbr"):
-            table.require(chunk, column)
-        visit = encounters.add(
-            chunk["encounter_id"], chunk["patient_nbr"], _order(table, chunk["encounter_id"])
-        )
+    for batch in table.batches(_COLUMNS, required=_COLUMNS.keys()):
+        table.require(batch, "encounter_id", "patient_nbr")
+        encounter, patient = batch.texts["encounter_id"], batch.texts["patient_nbr"]
+        visit = encounters.add(encounter, patient, _order(table, batch), batch.row)
         for column in _DIAGNOSES:
-            entries.add(visit, _numbers(table, chunk[column], concepts))
+            entries.add(visit, _numbers(table, batch, column, concepts))
     visits = encounters.visits()
     faults.refuse("records")
     if not len(visits.time):
@@ -71,17 +72,20 @@ def _find(path: Path) -> Path | None:
     return path if is_table(path) else find_table(path, "diabetic_data")
 
 
-def _order(table: Table, ids: "pd.Series[str]") -> IntArray:
-    whole = ids.str.fullmatch(r"[0-9]{1,18}").to_numpy(dtype=bool)
-    table.note(ids.index[~whole & (ids != "").to_numpy()], "encounter_id", "not a whole number")
-    return ids.where(whole, "0").to_numpy().astype(np.int64)
+def _order(table: Table, batch: Batch) -> IntArray:
+    ids = batch.texts["encounter_id"]
+    orders = [int(text) if _WHOLE.fullmatch(text) else UNKNOWN for text in ids.distinct]
+    order = ids.numbered(np.array(orders, dtype=np.int64))
+    table.note(batch.row[ids.there & (order == UNKNOWN)], "encounter_id", "not a whole number")
+    return order
 
 
-def _numbers(table: Table, cells: "pd.Series[str]", concepts: Concepts) -> IntArray:
-    given = ~cells.isin(_MISSING).to_numpy()
-    numbers = np.full(len(cells), UNKNOWN, dtype=np.int64)
-    spelled = cells[given].str.replace(r"^\d{1,2}(?=\.|$)", lambda m: m.group().zfill(3), regex=True)
-    numbers[given] = concepts.add(ICD9CM, spelled)
-    bad = given & (numbers == UNKNOWN)
-    table.note(cells.index[bad], str(cells.name), shape_rule(ICD9CM))
+def _numbers(table: Table, batch: Batch, column: str, concepts: Concepts) -> IntArray:
+    codes = batch.texts[column]
+    given = codes.there & ~codes.has(_MISSING)
+    found = codes.of(given)
+    spelled = (_HEADING.sub(lambda heading: heading.group().zfill(3), text) for text in found.distinct)
+    numbers = np.full(len(given), UNKNOWN, dtype=np.int64)
+    numbers[given] = found.numbered(concepts.add_distinct(ICD9CM, spelled))
+    table.note(batch.row[given & (numbers == UNKNOWN)], column, shape_rule(ICD9CM))
     return numbers

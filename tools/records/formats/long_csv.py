@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from tools.records.build import UNKNOWN, Concepts, Numbering, Visits, assemble, grouped, stacked
+from tools.records.build import UNKNOWN, Concepts, Numbering, Visits, assemble, distinct, grouped, stacked
 from tools.records.cohort import Clock, Cohort, IntArray
 from tools.records.concepts.codes import ICD9CM, ICD10CM, is_system, is_well_spelled, shape_rule, system_name
 from tools.records.faults import Faults
 from tools.records.files.locate import is_table
+from tools.records.files.rows import Batch
 from tools.records.files.table import Table
-from tools.records.files.times import seconds
+from tools.records.files.texts import Texts
+from tools.records.files.times import seconds_of
 from tools.safety.errors import InputError
 
 NAME = "csv"
@@ -57,12 +58,12 @@ def read(path: Path, system: str | None = None) -> Cohort:
     coding = _coding(table, system)
     patients, concepts, clock = Numbering(), Concepts(), None
     parts: list[tuple[IntArray, IntArray, IntArray]] = []
-    for chunk in table.chunks(COLUMNS, required=set(REQUIRED)):
-        for column in (*REQUIRED, *(["system"] if coding.system is None else [])):
-            table.require(chunk, column)
-        clock = clock or _clock(chunk["time"])
-        numbers = _numbers(table, chunk, concepts, coding)
-        parts.append((patients.add(chunk["patient"]), _times(table, chunk["time"], clock), numbers))
+    for batch in table.batches(COLUMNS, required=set(REQUIRED)):
+        table.require(batch, *REQUIRED, *(["system"] if coding.system is None else []))
+        clock = clock or _clock(batch.texts["time"])
+        numbers, who = _numbers(table, batch, concepts, coding), batch.texts["patient"]
+        patient = who.numbered(patients.add_distinct(who.distinct))
+        parts.append((patient, _times(table, batch, clock), numbers))
     table.faults.refuse("records")
     if clock is None:
         raise InputError("records", "the file has no rows below its header")
@@ -125,43 +126,54 @@ def _rows_by_spelling(table: Table) -> dict[str, int]:
     # A table of its own, since the reading proper meets and notes the same faults again.
     scan = Table(table.path, Faults())
     rows: Counter[str] = Counter()
-    for chunk in scan.chunks({"code": COLUMNS["code"]}, required={"code"}):
-        rows.update(chunk["code"])
-    del rows[""]
+    for batch in scan.batches({"code": COLUMNS["code"]}, required={"code"}):
+        code = batch.texts["code"]
+        counts = np.bincount(code.at[code.there], minlength=len(code.distinct))
+        rows.update(dict(zip(code.distinct, counts.tolist(), strict=True)))
     return rows
 
 
-def _clock(times: "pd.Series[str]") -> Clock:
-    first = next((text for text in times if text), "")
-    return "order" if _ORDER.fullmatch(first) else "seconds"
+def _clock(times: Texts) -> Clock:
+    return "order" if times.distinct and _ORDER.fullmatch(times.distinct[0]) else "seconds"
 
 
-def _times(table: Table, texts: "pd.Series[str]", clock: Clock) -> IntArray:
+def _times(table: Table, batch: Batch, clock: Clock) -> IntArray:
+    texts = batch.texts["time"]
     if clock == "order":
-        readable = texts.str.fullmatch(_ORDER.pattern).to_numpy(dtype=bool)
-        times = texts.where(readable, "0").to_numpy().astype(np.int64)
+        numbers = [int(text) if _ORDER.fullmatch(text) else None for text in texts.distinct]
+        readable = np.array([*(number is not None for number in numbers), False])[texts.at]
+        times = texts.numbered(np.array([number or 0 for number in numbers], dtype=np.int64))
         rule = "not a whole number, as the first time of the file is"
     else:
-        times, readable = seconds(texts)
+        times, readable = seconds_of(texts)
         rule = "not an ISO date or time such as 2024-05-31 or 2024-05-31T08:30:00"
-    table.note(texts.index[~readable & (texts != "").to_numpy()], "time", rule)
+    table.note(batch.row[texts.there & ~readable], "time", rule)
     return times
 
 
-def _numbers(table: Table, chunk: pd.DataFrame, concepts: Concepts, coding: Coding) -> IntArray:
-    numbers = np.full(len(chunk), UNKNOWN, dtype=np.int64)
-    one = coding.system
-    systems = chunk["system"] if one is None else pd.Series(one, index=chunk.index, dtype=object)
-    for text in systems.unique():
-        in_system = (systems == text).to_numpy()
+def _numbers(table: Table, batch: Batch, concepts: Concepts, coding: Coding) -> IntArray:
+    code = batch.texts["code"]
+    numbers = np.full(len(batch.row), UNKNOWN, dtype=np.int64)
+    one = Texts((coding.system or "",), np.zeros_like(numbers))
+    systems = one if coding.system else batch.texts["system"]
+    for text in systems.distinct:
+        in_system = systems.has(text)
         if not is_system(text):
-            table.note(chunk.index[in_system & (text != "")], "system", NO_SYSTEM)
+            table.note(batch.row[in_system], "system", NO_SYSTEM)
             continue
-        here = in_system & (chunk["code"] != "").to_numpy()
-        named = system_name(text)
-        numbers[here] = concepts.add(named, chunk["code"][here])
+        here, named = in_system & code.there, system_name(text)
+        found = code.of(here)
+        numbers[here] = found.numbered(concepts.add_distinct(named, found.distinct))
         bad = here & (numbers == UNKNOWN)
-        table.note(chunk.index[bad], "code", shape_rule(named) + coding.next_step)
-    if "display" in chunk:
-        concepts.show(numbers, chunk["display"])
+        table.note(batch.row[bad], "code", shape_rule(named) + coding.next_step)
+    if "display" in batch.texts:
+        show(concepts, numbers, batch.texts["display"])
     return numbers
+
+
+def show(concepts: Concepts, numbers: IntArray, displays: Texts) -> None:
+    """Tell the names of codes that stand beside them."""
+    named = (numbers != UNKNOWN) & displays.there
+    width = max(len(displays.distinct), 1)
+    pairs = distinct(numbers[named] * width + displays.at[named])
+    concepts.show_distinct((int(pair // width), displays.distinct[pair % width]) for pair in pairs)

@@ -5,22 +5,24 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from tools.records.build import UNKNOWN, Concepts, Entries, Visits, assemble
 from tools.records.cohort import NO_END, Cohort, IntArray, Stays
 from tools.records.concepts.codes import shape_rule
 from tools.records.faults import Faults, counted
 from tools.records.files.locate import find_table
+from tools.records.files.rows import Batch
 from tools.records.files.table import Table
-from tools.records.files.times import seconds
+from tools.records.files.texts import no_texts
+from tools.records.files.times import seconds_of
 from tools.records.formats.admissions import Admissions
 from tools.safety.errors import InputError
 
 _ADMISSIONS, _DIAGNOSES = "ADMISSIONS", "DIAGNOSES_ICD"
 _ADMISSION_COLUMNS = {"subject_id": ("subject_id",), "hadm_id": ("hadm_id",), "admittime": ("admittime",)}
 _END = "dischtime"
-CodeNumbers = Callable[[Table, pd.DataFrame, Concepts], IntArray]
+_NOT_A_TIME = "not an ISO date or time such as 2164-10-23 21:09:00"
+CodeNumbers = Callable[[Table, Batch, Concepts], IntArray]
 
 
 class Tables(NamedTuple):
@@ -53,7 +55,7 @@ def read_tables(
         source: name of the format.
         tables: where they are.
         code_columns: columns of the diagnoses that hold the code; the code itself first.
-        numbers_of: notes bad codes of a chunk as faults and gives the concepts' numbers.
+        numbers_of: notes bad codes of some rows as faults and gives the concepts' numbers.
 
     Raises:
         RecordFaults: rows break rules; nothing is loaded.
@@ -65,9 +67,10 @@ def read_tables(
     table = Table(tables.diagnoses, faults, _DIAGNOSES)
     concepts, entries, without_code = Concepts(), Entries(), 0
     columns = {name: (name,) for name in ("subject_id", "hadm_id", *code_columns)}
-    for chunk in table.chunks(columns, required=columns.keys()):
-        coded = chunk[chunk[code_columns[0]] != ""]
-        without_code += len(chunk) - len(coded)
+    for batch in table.batches(columns, required=columns.keys()):
+        there = batch.texts[code_columns[0]].there
+        coded = batch.of(there)
+        without_code += int((~there).sum())
         visit = _visit_numbers(table, coded, admissions, visits)
         entries.add(visit, numbers_of(table, coded, concepts))
     faults.refuse("records")
@@ -90,36 +93,37 @@ def _read_admissions(table: Table) -> tuple[Admissions, Visits, IntArray]:
     """The admissions, and their ends by number; an end that cannot be read is not known."""
     admissions = Admissions(table, "hadm_id")
     numbers, ends = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
-    for chunk in table.chunks({**_ADMISSION_COLUMNS, _END: (_END,)}, required=_ADMISSION_COLUMNS.keys()):
-        for column in _ADMISSION_COLUMNS:
-            table.require(chunk, column)
-        times, readable = seconds(chunk["admittime"])
-        unreadable = ~readable & (chunk["admittime"] != "").to_numpy()
-        table.note(
-            chunk.index[unreadable], "admittime", "not an ISO date or time such as 2164-10-23 21:09:00"
-        )
-        numbers.append(admissions.add(chunk["hadm_id"], chunk["subject_id"], times))
-        ended, known = seconds(chunk[_END] if _END in chunk else pd.Series("", index=chunk.index))
-        ends.append(np.where(known, ended, NO_END))
+    columns = {**_ADMISSION_COLUMNS, _END: (_END,)}
+    for batch in table.batches(columns, required=_ADMISSION_COLUMNS.keys()):
+        table.require(batch, *_ADMISSION_COLUMNS)
+        subject, stay, time = (batch.texts[column] for column in _ADMISSION_COLUMNS)
+        times, readable = seconds_of(time)
+        table.note(batch.row[time.there & ~readable], "admittime", _NOT_A_TIME)
+        number = admissions.add(stay, subject, times, batch.row)
+        ended, known = seconds_of(batch.texts.get(_END) or no_texts(len(batch.row)))
+        numbers.append(number[known & stay.there])
+        ends.append(ended[known & stay.there])
     end_of = np.full(len(admissions.ids), NO_END, dtype=np.int64)
     np.maximum.at(end_of, np.concatenate(numbers), np.concatenate(ends))
     return admissions, admissions.visits(), end_of
 
 
-def _visit_numbers(table: Table, chunk: pd.DataFrame, admissions: Admissions, visits: Visits) -> IntArray:
-    for column in ("subject_id", "hadm_id"):
-        table.require(chunk, column)
-    visit = admissions.ids.find(chunk["hadm_id"])
-    named = (chunk["hadm_id"] != "").to_numpy()
-    table.note(chunk.index[named & (visit == UNKNOWN)], "hadm_id", "not in ADMISSIONS; both files must match")
-    known = np.flatnonzero(visit != UNKNOWN)
-    subjects = chunk["subject_id"].iloc[known]
-    differs = admissions.patients.find(subjects) != visits.patient[visit[known]]
-    differs &= (subjects != "").to_numpy()
-    table.note(subjects.index[differs], "subject_id", "ADMISSIONS gives this admission to another patient")
+def _visit_numbers(table: Table, batch: Batch, admissions: Admissions, visits: Visits) -> IntArray:
+    table.require(batch, "subject_id", "hadm_id")
+    subject, stay = batch.texts["subject_id"], batch.texts["hadm_id"]
+    visit = stay.numbered(admissions.ids.find_distinct(stay.distinct))
+    unknown = stay.there & (visit == UNKNOWN)
+    table.note(batch.row[unknown], "hadm_id", "not in ADMISSIONS; both files must match")
+    patient = subject.numbered(admissions.patients.find_distinct(subject.distinct))
+    owner = np.append(visits.patient, UNKNOWN)[visit]
+    differs = (visit != UNKNOWN) & subject.there & (patient != owner)
+    table.note(batch.row[differs], "subject_id", "ADMISSIONS gives this admission to another patient")
     return visit
 
 
-def refuse_bad_codes(table: Table, rows: pd.Index, numbers: IntArray, column: str, system: str) -> None:
-    """Note the rows whose spelling cannot be a code of the system."""
-    table.note(rows[numbers == UNKNOWN], column, shape_rule(system))
+def code_numbers(table: Table, batch: Batch, column: str, system: str, concepts: Concepts) -> IntArray:
+    """Numbers of a column of codes, of which none is empty; what cannot be a code of the system is noted."""
+    codes = batch.texts[column]
+    numbers = codes.numbered(concepts.add_distinct(system, codes.distinct))
+    table.note(batch.row[numbers == UNKNOWN], column, shape_rule(system))
+    return numbers

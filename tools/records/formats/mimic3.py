@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from tools.records.build import Concepts
 from tools.records.cohort import Cohort, IntArray
 from tools.records.concepts.codes import ICD9CM
+from tools.records.files.rows import Batch
 from tools.records.files.table import Table
-from tools.records.formats.mimic import find_tables, header_of, read_tables, refuse_bad_codes
+from tools.records.formats.mimic import code_numbers, find_tables, header_of, read_tables
 from tools.safety.errors import InputError
 
 NAME = "mimic3"
@@ -33,7 +32,5 @@ def read(path: Path) -> Cohort:
     return read_tables(NAME, tables, ("icd9_code",), _numbers)
 
 
-def _numbers(table: Table, chunk: pd.DataFrame, concepts: Concepts) -> IntArray:
-    numbers = concepts.add(ICD9CM, chunk["icd9_code"])
-    refuse_bad_codes(table, chunk.index, numbers, "icd9_code", ICD9CM)
-    return numbers
+def _numbers(table: Table, batch: Batch, concepts: Concepts) -> IntArray:
+    return code_numbers(table, batch, "icd9_code", ICD9CM, concepts)

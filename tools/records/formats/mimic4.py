@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from tools.records.build import UNKNOWN, Concepts
 from tools.records.cohort import Cohort, IntArray
 from tools.records.concepts.codes import ICD9CM, ICD10CM
+from tools.records.files.rows import Batch
 from tools.records.files.table import Table
-from tools.records.formats.mimic import Tables, find_tables, header_of, read_tables, refuse_bad_codes
+from tools.records.formats.mimic import Tables, code_numbers, find_tables, header_of, read_tables
 from tools.safety.errors import InputError
 
 NAME = "mimic4"
@@ -39,12 +39,12 @@ def _find(path: Path) -> Tables | None:
     return find_tables(path) or find_tables(path / "hosp")
 
 
-def _numbers(table: Table, chunk: pd.DataFrame, concepts: Concepts) -> IntArray:
-    numbers = np.full(len(chunk), UNKNOWN, dtype=np.int64)
-    versions = chunk["icd_version"]
-    for version, system in _SYSTEMS.items():
-        here = (versions == version).to_numpy()
-        numbers[here] = concepts.add(system, chunk["icd_code"][here])
-        refuse_bad_codes(table, chunk.index[here], numbers[here], "icd_code", system)
-    table.note(chunk.index[~versions.isin(_SYSTEMS).to_numpy()], "icd_version", "neither 9 nor 10")
+def _numbers(table: Table, batch: Batch, concepts: Concepts) -> IntArray:
+    numbers = np.full(len(batch.row), UNKNOWN, dtype=np.int64)
+    version = batch.texts["icd_version"]
+    for text, system in _SYSTEMS.items():
+        here = version.has(text)
+        numbers[here] = code_numbers(table, batch.of(here), "icd_code", system, concepts)
+    neither = ~version.has(*_SYSTEMS)
+    table.note(batch.row[neither], "icd_version", "neither 9 nor 10")
     return numbers

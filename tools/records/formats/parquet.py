@@ -14,7 +14,6 @@ from tools.records.build import (
     Numbering,
     Visits,
     assemble,
-    distinct,
     grouped,
     natural_ranks,
     stacked,
@@ -23,7 +22,7 @@ from tools.records.cohort import Clock, Cohort, IntArray
 from tools.records.concepts.codes import is_system, shape_rule, system_name
 from tools.records.faults import Faults, Noting
 from tools.records.files.texts import Texts
-from tools.records.formats.long_csv import NO_SYSTEM
+from tools.records.formats.long_csv import NO_SYSTEM, show
 from tools.records.formats.parquet_file import Batch, batches
 from tools.safety.errors import InputError
 
@@ -119,28 +118,17 @@ class _Rows:
         systems = batch.texts.get("system", one)
         numbers = np.full(len(codes.at), UNKNOWN, dtype=np.int64)
         for place, text in enumerate(systems.distinct):
-            here = np.flatnonzero((systems.at == place) & codes.there)
+            here = (systems.at == place) & codes.there
             if is_system(text):
-                numbers[here] = self._numbers(system_name(text), codes, here)
-                noting.note("code", here[numbers[here] == UNKNOWN], shape_rule(system_name(text)))
+                found = codes.of(here)
+                numbers[here] = found.numbered(self._concepts.add_distinct(system_name(text), found.distinct))
+                bad = here & (numbers == UNKNOWN)
+                noting.note("code", np.flatnonzero(bad), shape_rule(system_name(text)))
             else:
                 noting.note("system", np.flatnonzero(systems.at == place), NO_SYSTEM)
         if "display" in batch.texts:
-            self._show(numbers, batch.texts["display"])
+            show(self._concepts, numbers, batch.texts["display"])
         return numbers
-
-    def _numbers(self, system: str, codes: Texts, rows: IntArray) -> IntArray:
-        """Numbers of the codes of some rows, all of one system and none without a code."""
-        used = np.flatnonzero(np.bincount(codes.at[rows], minlength=len(codes.distinct)))
-        numbers = np.full(len(codes.distinct), UNKNOWN, dtype=np.int64)
-        numbers[used] = self._concepts.add_distinct(system, (codes.distinct[place] for place in used))
-        return np.asarray(numbers[codes.at[rows]], dtype=np.int64)
-
-    def _show(self, numbers: IntArray, displays: Texts) -> None:
-        named = (numbers != UNKNOWN) & displays.there
-        width = max(len(displays.distinct), 1)
-        pairs = distinct(numbers[named] * width + displays.at[named])
-        self._concepts.show_distinct((int(pair // width), displays.distinct[pair % width]) for pair in pairs)
 
     def cohort(self) -> Cohort:
         """All rows as a cohort.

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from tools.records.faults import Faults
 from tools.records.files.arrow import batches_of, read_schema, texts_of
 from tools.records.files.table import Table
-from tools.records.files.texts import Texts, no_texts, texts_in
+from tools.records.files.texts import Texts, no_texts
 from tools.safety.errors import InputError
 
 if TYPE_CHECKING:
@@ -81,9 +81,8 @@ class DelimitedFile:
         """See `Relation`."""
         table = Table(self._path, faults, self.label, may_be_tabbed=True)
         names = {name: (name,) for name in wanted if name in self.columns()}
-        for chunk in table.chunks(names, required=names.keys()):
-            place = Place(faults, self.label, chunk.index.to_numpy(np.int64))
-            yield Rows(place, {name: texts_in(chunk[name]) for name in names})
+        for row, texts in table.batches(names, required=names.keys()):
+            yield Rows(Place(faults, self.label, row), texts)
 
 
 class ParquetFiles:

@@ -5,13 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from tools.records.build import UNKNOWN, Numbering, Visits, grouped, natural_ranks, stacked
 from tools.records.cohort import NO_END, IntArray
 from tools.records.faults import Faults
 from tools.records.files.texts import Texts
-from tools.records.files.times import seconds
+from tools.records.files.times import seconds_of
 from tools.records.formats.omop.tables import Place, Relation, Rows
 from tools.safety.errors import InputError
 
@@ -62,10 +61,9 @@ class Moments(NamedTuple):
 def moments(rows: Rows, column: str) -> Moments:
     """Times in a column; what is none is noted."""
     texts = rows.column(column)
-    times, readable = seconds(pd.Series(texts.distinct, dtype=object))
-    bad = texts.there & ~np.append(readable, False)[texts.at]
-    rows.place.note(column, bad, _NOT_A_TIME)
-    return Moments(np.append(times, 0)[texts.at], texts.there & ~bad)
+    times, readable = seconds_of(texts)
+    rows.place.note(column, texts.there & ~readable, _NOT_A_TIME)
+    return Moments(times, readable)
 
 
 def read_persons(table: Relation, faults: Faults) -> Numbering:
