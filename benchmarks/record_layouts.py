@@ -1,10 +1,11 @@
-"""The same simulated visits in the layouts of MEDS, OMOP (delimited and parquet) and MIMIC-IV."""
+"""The same simulated visits in the layouts of MEDS, OMOP (delimited, parquet and DuckDB) and MIMIC-IV."""
 
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import duckdb
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 from pyarrow import csv, parquet
@@ -12,7 +13,7 @@ from pyarrow import csv, parquet
 from tools.records.concepts.codes import ICD9CM, ICD10CM
 from tools.records.concepts.names import icd9_leaves
 
-LAYOUTS = ("mimic4", "meds", "omop-csv", "omop-parquet")
+LAYOUTS = ("mimic4", "meds", "omop-csv", "omop-parquet", "omop-duckdb")
 _N_CODES, _VISITS_A_PATIENT, _DIAGNOSES_A_VISIT = 4_000, 4, 3
 _SHARDS = 8
 _FIRST_STAY, _FIRST_PATIENT, _FIRST_CONCEPT = 20_000_000, 10_000_000, 44_000_000
@@ -182,6 +183,10 @@ def _write_omop(rows: Drawn, folder: Path) -> None:
             table = table.append_column(column, filled)
         parquet.write_table(table, folder / "omop-parquet" / f"{name}.parquet")
         csv.write_csv(table, folder / "omop-csv" / f"{name}.csv")
+    with duckdb.connect(str(folder / "omop-duckdb")) as database:
+        for name in tables:
+            file = folder / "omop-parquet" / f"{name}.parquet"
+            database.read_parquet(str(file)).create(name)
 
 
 def _stays(rows: Drawn) -> np.ndarray[Any, Any]:

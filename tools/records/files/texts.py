@@ -61,8 +61,10 @@ def texts_in(cells: Sequence[str], clean: Callable[[str], str]) -> Texts:
     return cleaned(found.tolist(), at, clean)
 
 
-def cleaned(distinct: Sequence[str], at: IntArray, clean: Callable[[str], str]) -> Texts:
+def cleaned(distinct: list[str], at: IntArray, clean: Callable[[str], str]) -> Texts:
     """A column whose distinct cells are told, of which cleaning may make the same text, or none."""
-    numbers: dict[str, int] = {}
-    new = [numbers.setdefault(text, len(numbers)) if text else -1 for text in map(clean, distinct)]
+    texts, numbers = list(map(clean, distinct)), dict[str, int]()
+    if texts == distinct and "" not in texts:
+        return Texts(tuple(texts), np.asarray(at, dtype=np.int64))
+    new = [numbers.setdefault(text, len(numbers)) if text else -1 for text in texts]
     return Texts(tuple(numbers), np.array([*new, -1], dtype=np.int64)[at])
