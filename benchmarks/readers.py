@@ -3,12 +3,12 @@
     python -m benchmarks.readers [--visits 1000000]
 
 The same simulated visits (three diagnoses each in the mean) are written in the layouts of MIMIC-IV, MEDS and
-OMOP: delimited, parquet and DuckDB. Each is read in a process of its own: by `read_cohort`, which checks every
-row, and, all but DuckDB, by pandas and polars, which read the columns they need, join them where there are
-two tables and group codes by visit, but check nothing. Speed is in CPU seconds of one thread, which other load
-changes little, and after the libraries and the published names of codes were loaded, which take 3 seconds
-once, whatever is read. Memory is the highest resident size of the process; its goal is that of a million
-visits.
+OMOP: delimited, parquet and DuckDB. Each is read in a process of its own: by `read_cohort`, which checks
+every row, and, all but DuckDB, by pandas and polars, which read the columns they need, join them where there
+are two tables and group codes by visit, but check nothing. Speed is in CPU seconds of one thread, which other
+load changes little, and after the libraries and the published names of codes were loaded, which take 3
+seconds once, whatever is read. Memory is the highest resident size of the process; its goal is that of a
+million visits.
 """
 
 import argparse

@@ -69,7 +69,7 @@ class Rows:
     @property
     def is_damaged(self) -> bool:
         """Whether the stream broke off in the next row, which is known when all before it was read."""
-        return self._source.is_damaged
+        return self._source.is_damaged and not self._lines.is_cut
 
     def header(self) -> list[str] | None:
         """The cells of the first row; None where there is none, or none can be made of it, which is noted."""
@@ -77,6 +77,7 @@ class Rows:
             return next(self._reader, None)
         except csv.Error:
             self._note(1, _BROKEN_HEADER)
+            self.next_row += self._lines.taken
             return None
 
     def batches(self, width: int, places: Mapping[str, int]) -> Iterator[Batch]:
