@@ -1,9 +1,13 @@
 """What every test stands on: a clean environment, no network but loopback, repeatable examples."""
 
+import atexit
 import ipaddress
 import os
+import shutil
 import socket
+import tempfile
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +26,8 @@ OFFLINE = {
     "MPLBACKEND": "Agg",
 }
 
+_TESTS = count()
+
 settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
 settings.register_profile("explore", deadline=None)
 settings.load_profile("repeatable")
@@ -32,6 +38,9 @@ def _clean_environment() -> None:
         if name.upper() in PROXIES or (name.startswith(SECRET_PREFIXES) and name not in KEPT):
             del os.environ[name]
     os.environ.update(OFFLINE)
+    state = tempfile.mkdtemp(prefix="iikea-tests-")
+    os.environ["XDG_STATE_HOME"] = state
+    atexit.register(shutil.rmtree, state, ignore_errors=True)
 
 
 _clean_environment()
@@ -115,6 +124,14 @@ def loopback_only(network_guard: LoopbackOnly) -> Iterator[LoopbackOnly]:
     yield network_guard
     if network_guard.attempts:
         pytest.fail(f"reached for {', '.join(sorted(set(network_guard.attempts)))}")
+
+
+@pytest.fixture(autouse=True)
+def audit_log_of_the_test(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this test's audit log goes: never to the home of who runs it."""
+    path = Path(os.environ["XDG_STATE_HOME"]) / str(next(_TESTS)) / "audit.jsonl"
+    monkeypatch.setenv("IIKEA_AUDIT_LOG", str(path))
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -39,6 +39,6 @@ def test_no_key_proxy_or_tracing_is_left_in_the_environment():
     named = {
         name for name in os.environ if name.startswith(("OPENAI_", "LANGSMITH_", "LANGCHAIN_", "IIKEA_"))
     }
-    assert named <= {"LANGSMITH_TRACING", "IIKEA_REAL_DATA"}
+    assert named <= {"LANGSMITH_TRACING", "IIKEA_REAL_DATA", "IIKEA_AUDIT_LOG"}
     assert os.environ["LANGSMITH_TRACING"] == "false"
     assert not {"HTTPS_PROXY", "https_proxy"} & set(os.environ)
