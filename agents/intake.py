@@ -15,10 +15,12 @@ from tools.records.faults import counted
 from tools.records.history import Place, read_history
 from tools.resources import open_dataset, open_shelf
 from tools.safety.errors import InputError
+from tools.safety.free_text import hold
 
 _PLACES_SHOWN = 5
 LEFT_OUT = "left out"
 _NEAR = "models and embeddings were asked on this machine or on listed hosts only, for {why}"
+_CHECKED = "remove it, or give `comment_checked: true` once you have looked at it"
 _DEMO = "no store was named: every number comes from the simulated demo cohort, not from real records"
 
 
@@ -29,6 +31,7 @@ class Arrival(BaseModel):
 
     history: list[list[str]] = []
     comment: Annotated[str, StringConstraints(max_length=2_000)] = ""
+    comment_checked: bool = False
 
 
 class Admitted(TypedDict):
@@ -45,10 +48,12 @@ def admit(given: dict[str, Any], run_settings: dict[str, Any]) -> dict[str, Any]
     Raises:
         InputError: not of the form of `Arrival`, or a spelling that is no code; by place, never the value.
             Or one of the run's models, or of its libraries, is where it must not be.
+        Held: the comment may identify a person, and nobody says that it was looked at.
     """
     settings = Settings.model_validate(run_settings)
     why = require_admissible(settings)
     arrival = _arrival(given)
+    hold("comment", arrival.comment, arrival.comment_checked, _CHECKED)
     dataset = open_dataset(settings.store)
     history = read_history(arrival.history, dataset.vocabulary)
     visits = [list(visit) for visit in history.visits if visit]

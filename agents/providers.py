@@ -21,6 +21,7 @@ from agents.endpoints import (
     require_near_client,
     why_near,
 )
+from agents.audited import audited
 from agents.reasoner import StatisticalReasoner
 from agents.recording import recorded
 from agents.settings import Settings
@@ -115,7 +116,7 @@ def _client(name: str, seed: int, of_endpoint: dict[str, Any]) -> BaseChatModel:
         raise InputError("model", f"provider '{provider}' needs a package: {error}") from error
     except Exception as error:  # noqa: BLE001 - each provider raises its own types for a missing setting
         raise InputError("model", f"the provider is unknown or not set up: {_setting(error)}") from None
-    return model
+    return audited(model, name)
 
 
 def _setting(error: Exception) -> str:

@@ -7,6 +7,7 @@ import typer
 
 from app import commands, fitting
 from app.asking import Asked, Labels
+from app.auditing import audit
 from app.console import errors_as_exit_codes
 from app.evaluating import evaluate
 from app.knowledge import knowledge
@@ -36,11 +37,12 @@ app = typer.Typer(
     "Start with [bold]iikea demo[/]. With your own records: [bold]iikea records check[/], "
     "[bold]iikea records fit[/], then [bold]iikea predict[/]. With your own documents: "
     "[bold]iikea knowledge add[/].\n\n"
-    "Exit codes: 0 done, 2 bad input, 3 model service, 4 budget.",
+    "Exit codes: 0 done, 1 audit log, 2 bad input, 3 model service, 4 budget.",
 )
 records = typer.Typer(no_args_is_help=True, help="Look at records, and fit a data set from them.")
 app.add_typer(records, name="records")
 app.add_typer(knowledge, name="knowledge")
+app.add_typer(audit, name="audit")
 app.command()(evaluate)
 
 Records = Annotated[Path, typer.Argument(help="File or folder of records.")]
@@ -213,6 +215,13 @@ def predict(
         typer.Option("--history", help='Codes by visit, oldest first: "250.00 401.9; 428.0".'),
     ] = None,
     comment: Annotated[str, typer.Option("--comment", help="What you want looked at first.")] = "",
+    comment_checked: Annotated[
+        bool,
+        typer.Option(
+            "--comment-checked",
+            help="You have looked at the comment: it may go out though it holds a date, a number or an address.",
+        ),
+    ] = False,
     library: Libraries = None,
     model: Model = "statistical",
     base_url: BaseUrl = "",
@@ -275,7 +284,7 @@ def predict(
     with errors_as_exit_codes(as_json):
         asked = Asked(history, patient, records, format, system, visits)
         kept = commands.Kept(report, results, fhir, subject, csv, Labels(labels, subject_id, prediction_time))
-        commands.predict(asked, comment, settings, kept, as_json)
+        commands.predict(asked, commands.Comment(comment, comment_checked), settings, kept, as_json)
 
 
 @app.command()

@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from app import console
+from app import auditing, console
 from app.asking import Asked, Labels
 from tools.records.faults import counted
+from tools.safety.audit import audit_log
 from tools.safety.errors import Fault, InputError
-from tools.safety.tracing import refuse_open_tracing
+from tools.safety.free_text import hold, identifiers, told
+from tools.safety.tracing import admit_tracing
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from tools.reporting.result import DiagnosisResult
 
 _REFUSED = 2
+_CHECKED = "remove it, or give --comment-checked once you have looked at it"
 _DEMO_VISITS = 4
 _DEMO_CODES = 8
 
@@ -62,13 +65,46 @@ class Kept(NamedTuple):
         self.labels.require_place()
 
 
-def predict(asked: Asked, comment: str, settings: dict[str, Any], kept: Kept, as_json: bool) -> None:
+class Comment(NamedTuple):
+    """What the clinician wants looked at, and whether they have looked at it for identifiers."""
+
+    text: str = ""
+    checked: bool = False
+
+    def admitted(self, as_json: bool) -> "Comment":
+        """The comment that may be sent and stored; a person at a terminal is asked where it is held.
+
+        Raises:
+            Held: it may identify a person.
+        """
+        found = () if self.checked else identifiers(self.text)
+        if found and not as_json and console.can_ask():
+            import typer
+
+            question = f"The comment may identify a person: {told(found)}. Send and store it as it is?"
+            if typer.confirm(question, err=True):
+                return self._replace(checked=True)
+        hold("comment", self.text, self.checked, _CHECKED)
+        return self
+
+
+def predict(asked: Asked, comment: Comment, settings: dict[str, Any], kept: Kept, as_json: bool) -> None:
     """Predicts, prints, and writes report and result; a refusal ends with exit code 2."""
-    refuse_open_tracing()
+    admit_tracing()
     kept.require_places()
+    admitted = comment.admitted(as_json)
+    _record(asked, admitted, settings)
     known = asked.read()
     key = kept.labels.key(known, settings["store"])
-    _finish(_predicted(known.visits, comment, settings, known.notices), kept, as_json, key)
+    _finish(_predicted(known.visits, admitted, settings, known.notices), kept, as_json, key)
+
+
+def _record(asked: Asked, comment: Comment, settings: dict[str, Any]) -> None:
+    """Logs the prediction; who it is about by pseudonyms."""
+    about = {"patient": asked.patient, "history": asked.history, "comment": comment.text}
+    pseudonyms = {kind: audit_log().pseudonym(kind, text) for kind, text in about.items() if text}
+    told_of = {"model": settings["model"], "comment_checked": comment.checked}
+    auditing.record_command("predict", asked.records, **told_of, **pseudonyms)
 
 
 def demo(out: Path, settings: dict[str, Any], as_json: bool) -> None:
@@ -77,7 +113,7 @@ def demo(out: Path, settings: dict[str, Any], as_json: bool) -> None:
     from tools.dataset.clinical import ClinicalDataset
     from tools.records.read import read_cohort
 
-    refuse_open_tracing()
+    admit_tracing()
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -89,7 +125,7 @@ def demo(out: Path, settings: dict[str, Any], as_json: bool) -> None:
     ClinicalDataset.build(cohort.subset(others)).save(store)
     history = [list(visit.codes) for visit in patient.visits[:-1]]
     notices = ["the records are simulated: no real patient is in them"]
-    result = _predicted(history, "", settings | {"store": str(store)}, notices)
+    result = _predicted(history, Comment(), settings | {"store": str(store)}, notices)
     report = out / "report.html"
     _finish(result, Kept(report), as_json)
     if not as_json:
@@ -121,6 +157,7 @@ def convert(path: Path, out: Path, format: str | None, system: str | None, as_js
     from tools.records.formats.meds import writing as meds_writing
     from tools.records.read import read_cohort
 
+    auditing.record_command("records convert", path)
     with console.busy("reading records"):
         cohort = read_cohort(path, format, system)
     with console.busy("writing"):
@@ -186,11 +223,11 @@ def doctor(settings: dict[str, Any], as_json: bool) -> None:
 
 
 def _predicted(
-    history: list[list[str]], comment: str, settings: dict[str, Any], notices: list[str]
+    history: list[list[str]], comment: Comment, settings: dict[str, Any], notices: list[str]
 ) -> "DiagnosisResult":
     from app import predicting
 
-    result = predicting.run(history, comment, _context(settings))
+    result = predicting.run(history, comment.text, comment.checked, _context(settings))
     return result.model_copy(update={"notices": (*notices, *result.notices)})
 
 

@@ -28,6 +28,11 @@ def busy(what: str) -> AbstractContextManager[object]:
     return err.status(what) if err.is_terminal else nullcontext()
 
 
+def can_ask() -> bool:
+    """Whether a person at a terminal can be asked."""
+    return sys.stdin.isatty() and err.is_terminal
+
+
 @contextmanager
 def errors_as_exit_codes(as_json: bool) -> Iterator[None]:
     """Prints a foreseen error and ends the process with its exit code; other errors pass.

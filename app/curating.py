@@ -18,9 +18,10 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from app import console
+from app import auditing, console
 from tools.records.faults import counted
 from tools.safety.errors import IikeaError, InputError
+from tools.safety.free_text import hold
 
 if TYPE_CHECKING:
     from app.fetching import Asked
@@ -35,6 +36,7 @@ _BEHIND = (
     "the index before is still at {}, collection {}, with the documents' words: its server did not answer"
 )
 # Faults that the next document would meet too.
+_CHECKED = "{} it, or give --checked once you have looked at it"
 _OF_THE_LIBRARY = frozenset({"embedding", "index", "index server", "library.json, server"})
 
 
@@ -50,6 +52,16 @@ class Said(NamedTuple):
     by: str | None = None
     trusted: bool = False
     revise: bool = False
+    checked: bool = False
+
+    def hold_names(self) -> None:
+        """Lets titles and aliases pass that name no person, or that somebody has looked at.
+
+        Raises:
+            Held: one may identify a person.
+        """
+        for field, text in (("title", self.title), *(("alias", alias) for alias in self.alias or ())):
+            hold(field, text, self.checked, _CHECKED.format("remove"))
 
     def details(self) -> "Details":
         """The same, admitted.
@@ -104,12 +116,15 @@ def add(documents: Sequence[Path], library: Path, said: Said, wait_s: float, as_
     from tools.knowledge.given import documents_below
 
     details = said.details()
+    said.hold_names()
     files = [found for path in documents for found in documents_below(path, SUFFIXES, MAX_FILES)]
     if said.title and len(files) > 1:
         raise InputError(
             "title", f"one title for {len(files):,} documents; add them one by one, or leave it out"
         )
-    _added(files, library, details, wait_s, as_json)
+    for n, (path, _) in enumerate(files, 1):
+        hold(f"file name of document {n} of {len(files)}", path.stem, said.checked, _CHECKED.format("rename"))
+    _added("add", files, library, details, wait_s, as_json)
 
 
 def note(text: str, library: Path, said: Said, wait_s: float, as_json: bool) -> None:
@@ -119,8 +134,12 @@ def note(text: str, library: Path, said: Said, wait_s: float, as_json: bool) -> 
 
     details = said.details()
     read_note(plain(text.strip().encode("utf-8", "surrogatepass"), "note"), "note")
+    said.hold_names()
+    hold("note", text, said.checked, _CHECKED.format("remove"))
+    auditing.record_curation("note", library)
     with _curated(library, wait_s) as (curator, progress):
         outcome = curator.note(text, details)
+        _record_outcomes("note", library, [outcome])
         curator.publish(progress.told)
     _show_outcomes(Additions([outcome], []), library, as_json)
 
@@ -133,7 +152,7 @@ def fetch(asked: "Asked", library: Path, by: str | None, revise: bool, wait_s: f
             files, failure = _received(asked, Path(name))
         if failure is not None and not files:
             raise failure
-        _added(files, library, details, wait_s, as_json, failure)
+        _added("fetch", files, library, details, wait_s, as_json, failure)
 
 
 def _received(asked: "Asked", folder: Path) -> tuple[list[tuple[Path, str]], IikeaError | None]:
@@ -157,6 +176,7 @@ def retire(
     from app.results import citing, passages_of
 
     found = citing(results, passages_of(library, document)) if results else None
+    auditing.record_curation("retire", library, document=auditing.document_pseudonym(document))
     with _curated(library, wait_s, new=False) as (curator, progress):
         curator.retire(document, because)
         curator.publish(progress.told)
@@ -196,6 +216,7 @@ def rebuild(
     as_json: bool,
 ) -> None:
     """Makes the index anew, after the manifest was changed as asked."""
+    auditing.record_curation("rebuild", library, embedding=embedding, retrieval=retrieval)
     with _curated(library, wait_s, new=False) as (curator, progress):
         rebuilt = curator.rebuild(progress.told, **_changes(embedding, retrieval, server))
     opened = _open(library)
@@ -219,7 +240,13 @@ def _changes(embedding: str | None, retrieval: str | None, server: str | None) -
     return changes | ({"server": None} if server == _NO_SERVER else {})
 
 
+def _record_outcomes(action: str, library: Path, outcomes: Sequence["Outcome"]) -> None:
+    documents = {auditing.document_pseudonym(outcome.doc_id): outcome.state for outcome in outcomes}
+    auditing.record_curation(f"{action}: done", library, documents=documents)
+
+
 def _added(
+    action: str,
     files: Sequence[tuple[Path, str]],
     library: Path,
     details: "Details",
@@ -228,6 +255,7 @@ def _added(
     failure: IikeaError | None = None,
 ) -> None:
     added = Additions([], [], failure)
+    auditing.record_curation(action, library, given=len(files))
     with _curated(library, wait_s) as (curator, progress):
         for done, (path, doc_id) in enumerate(files):
             progress.told(f"adding {path.name}", done, len(files))
@@ -238,6 +266,7 @@ def _added(
                     raise
                 place = error.field if error.row is None else f"{error.field}, row {error.row}"
                 added.refused.append(Refused(str(path), place, error.rule))
+        _record_outcomes(action, library, added.outcomes)
         curator.publish(progress.told)
     _show_outcomes(added, library, as_json)
     if failure is not None:

@@ -12,9 +12,10 @@ from typing import NamedTuple
 from agents.settings import Settings
 from tools import resources
 from tools.records.faults import counted
+from tools.safety.audit import audit_log
 from tools.safety.destinations import HOSTS_SETTING
 from tools.safety.errors import IikeaError
-from tools.safety.tracing import refuse_open_tracing
+from tools.safety.tracing import admit_tracing
 
 _INSTALL_BASE = "pip install -e . -c constraints.txt"
 _SEE = "see the message"
@@ -47,7 +48,8 @@ def examine(settings: Settings) -> list[Finding]:
         _attempt("demo cohort", _demo_cohort, "pip install -e . -c constraints.txt, in a checkout"),
         *([_attempt("data set", lambda: _store(settings.store), _SEE)] if settings.store else []),
         *(_attempt("knowledge library", partial(_library, folder, settings), _SEE) for folder in named),
-        _attempt("tracing", _tracing, "unset LANGSMITH_TRACING"),
+        _attempt("audit log", _audit_log, "name a file that can be written by IIKEA_AUDIT_LOG"),
+        _attempt("tracing", _tracing, "unset LANGSMITH_TRACING, or set IIKEA_TRACING=anonymized"),
         _attempt("who may be asked", lambda: _reach(settings), _SEE),
         _attempt(f"model {settings.model}", lambda: _model(settings), _SEE),
         _extra("embeddings", "sentence_transformers", "dense embeddings", "libraries are searched by words"),
@@ -103,9 +105,15 @@ def _library(folder: str, settings: Settings) -> str:
     return f"{library.title}, {counted(len(library.passages), 'passage')}, searched by {library.described}"
 
 
+def _audit_log() -> str:
+    log = audit_log()
+    log.require_place()
+    return str(log.path)
+
+
 def _tracing() -> str:
-    refuse_open_tracing()
-    return "off, or with inputs and outputs hidden"
+    admit_tracing()
+    return "off, or of the structure of runs only"
 
 
 def _reach(settings: Settings) -> str:

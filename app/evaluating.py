@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from app import console
+from app import auditing, console
 from app.console import errors_as_exit_codes
 from app.options import BaseUrl, Codes, Credentialed, Format, Json, Libraries, LocalOnly, System
-from tools.safety.tracing import refuse_open_tracing
+from tools.safety.tracing import admit_tracing
 
 if TYPE_CHECKING:
     from app.evaluation.asked import Asked
@@ -122,7 +122,7 @@ def evaluate(
     another folder; the folder `answers` may be copied into it.
     """
     with errors_as_exit_codes(as_json):
-        refuse_open_tracing()
+        admit_tracing()
         from app.evaluation.asked import Asked, parse_methods
         from app.evaluation.running import Means
 
@@ -144,6 +144,8 @@ def evaluate(
             local_only=local_only,
             credentialed=credentialed,
         )
+        asked_for = {"split": split, "vocabulary": vocabulary, "methods": list(asked.methods), "seeds": seeds}
+        auditing.record_command("evaluate", records, model=model, **asked_for)
         means = Means(workers, scheduler, in_flight, max_cost, price_in, price_out)
         try:
             _run(asked, means, subgroups, as_json)

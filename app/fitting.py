@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich import box
 from rich.table import Table
 
-from app import console
+from app import auditing, console
 from tools.records.faults import counted
 from tools.safety.errors import InputError
 
@@ -40,6 +40,7 @@ def fit(
     from tools.records.mapping import to_vocabulary
     from tools.records.read import known_format, read_cohort, sniff
 
+    auditing.record_command("records fit", path, vocabulary=vocabulary)
     name = sniff(path) if format is None else known_format(format)
     if name == parquet.NAME and path.is_dir() and vocabulary == "full":
         dataset = _fit_shards(path, store, system, workers, bool(credentialed))

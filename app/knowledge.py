@@ -45,6 +45,13 @@ Trusted = Annotated[
         "no word of a document does.",
     ),
 ]
+Checked = Annotated[
+    bool,
+    typer.Option(
+        "--checked",
+        help="You have looked at it: note, titles and file names may hold a date, a number or an address.",
+    ),
+]
 Revise = Annotated[bool, typer.Option("--revise", help="Put it in the place of a document of the same id.")]
 Wait = Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for another writer.")]
 Retrieval = Annotated[
@@ -69,6 +76,7 @@ def add(
     by: By = None,
     trusted: Trusted = False,
     revise: Revise = False,
+    checked: Checked = False,
     wait: Wait = 60.0,
     as_json: Json = False,
 ) -> None:
@@ -79,7 +87,7 @@ def add(
     are added, and the exit code is 2.
     """
     with errors_as_exit_codes(as_json):
-        said = curating.Said(title, licence, source, about, alias, expires, by, trusted, revise)
+        said = curating.Said(title, licence, source, about, alias, expires, by, trusted, revise, checked)
         curating.add(documents, library, said, wait, as_json)
 
 
@@ -93,12 +101,13 @@ def note(
     about: About = None,
     expires: Expires = None,
     by: By = None,
+    checked: Checked = False,
     wait: Wait = 60.0,
     as_json: Json = False,
 ) -> None:
     """Add a one-line note of your own."""
     with errors_as_exit_codes(as_json):
-        said = curating.Said(title, about=about, expires=expires, by=by)
+        said = curating.Said(title, about=about, expires=expires, by=by, checked=checked)
         curating.note(text, library, said, wait, as_json)
 
 

@@ -38,11 +38,13 @@ _STAGES = {
 }
 
 
-def run(history: list[list[str]], comment: str, context: DiagnosisContext) -> DiagnosisResult:
+def run(
+    history: list[list[str]], comment: str, comment_checked: bool, context: DiagnosisContext
+) -> DiagnosisResult:
     """One prediction, with a progress line on standard error where that is a terminal."""
     from graph.diagnosis import graph
 
-    given = DiagnosisInput(history=history, comment=comment)
+    given = DiagnosisInput(history=history, comment=comment, comment_checked=comment_checked)
     stages = _stages(context)
     result: dict[str, Any] = {}
     with _progress() as progress:

@@ -5,14 +5,18 @@ from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
 
-from tools.safety.tracing import refuse_open_tracing
+from tools.safety.tracing import admit_tracing, prepare_tracing
 
 
 class TracingGuard(BaseCallbackHandler):
-    """Refuses the start of any run, before a tracer sees its input, while tracing is on and hides nothing."""
+    """Refuses the start of any run, before a tracer sees its input, while its trace would hold more than structure."""
 
     raise_error = True
     run_inline = True
+
+    def __init__(self) -> None:
+        # A tracer takes the process's client before any guard is asked.
+        prepare_tracing()
 
     def on_chain_start(
         self,
@@ -26,7 +30,7 @@ class TracingGuard(BaseCallbackHandler):
         """Checks at the root of the run.
 
         Raises:
-            InputError: tracing is on, and inputs or outputs are not hidden.
+            InputError: tracing is on and not anonymized, or another client would send the trace.
         """
         if parent_run_id is None:
-            refuse_open_tracing()
+            admit_tracing()

@@ -7,6 +7,8 @@ from pydantic import BaseModel, Field, ValidationError
 
 from agents.model import most_requests
 from graph.state import DiagnosisState
+from tools.safety.audit import audit_log
+from tools.safety.free_text import identifiers, told
 
 _ACTION: Literal["accept_predictions"] = "accept_predictions"
 _EXAMPLE = '{"decisions": [{"type": "approve"}]}'
@@ -23,12 +25,14 @@ class Reject(BaseModel):
 
     type: Literal["reject"]
     message: str = Field(default="the reviewer rejected the predictions", max_length=2_000)
+    message_checked: bool = False
 
 
 class EditedArguments(BaseModel):
-    """What a reviewer may change: the comment."""
+    """What a reviewer may change: the comment; `comment_checked` where it was looked at for identifiers."""
 
     comment: str = Field(max_length=2_000)
+    comment_checked: bool = False
 
 
 class EditedAction(BaseModel):
@@ -57,8 +61,9 @@ def review(state: DiagnosisState) -> Command[Literal["decide", "conclude"]]:
     """Waits for a person to approve, to reject, or to have it decided again with another comment."""
     if not state.get("review"):
         return Command(goto="conclude")
-    answer = _asked(state)
-    match answer.decisions[0]:
+    decision = _asked(state).decisions[0]
+    audit_log().append("curation", action=f"review: {decision.type}")
+    match decision:
         case Edit(edited_action=action):
             return Command(goto="decide", update={"focus": action.args.comment})
         case Reject(message=message):
@@ -78,9 +83,27 @@ def _asked(state: DiagnosisState) -> Answer:
             places = sorted({".".join(map(str, fault["loc"])) for fault in error.errors(include_input=False)})
             problem = f"Not a decision ({', '.join(places)}). Resume with {_EXAMPLE}. "
             continue
-        if not isinstance(answer.decisions[0], Edit) or _can_decide_again(state):
+        problem = _problem(answer.decisions[0], state)
+        if not problem:
             return answer
-        problem = "Too few model calls are left to decide again. "
+
+
+def _problem(decision: Approve | Reject | Edit, state: DiagnosisState) -> str:
+    """Why a decision cannot be followed; empty where it can."""
+    if isinstance(decision, Edit) and not _can_decide_again(state):
+        return "Too few model calls are left to decide again. "
+    match decision:
+        case Edit(edited_action=action):
+            field, text, checked = "comment", action.args.comment, action.args.comment_checked
+        case Reject():
+            field, text, checked = "message", decision.message, decision.message_checked
+        case Approve():
+            return ""
+    found = () if checked else identifiers(text)
+    if not found:
+        return ""
+    remedy = f"Remove it, or give `{field}_checked: true` once you have looked at it. "
+    return f"The {field} may identify a person: {told(found)}. {remedy}"
 
 
 def _can_decide_again(state: DiagnosisState) -> bool:

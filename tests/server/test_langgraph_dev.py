@@ -63,7 +63,7 @@ def test_the_graph_is_listed_with_its_schemas(client, assistant):
     assert assistant["graph_id"] == assistant["name"] == "diagnosis"
     schemas = client.assistants.get_schemas(assistant["assistant_id"])
     asked = schemas["input_schema"]["properties"]
-    assert set(asked) == {"history", "comment"}
+    assert set(asked) == {"history", "comment", "comment_checked"}
     assert asked["history"]["items"]["items"] == {"type": "string"}
     assert set(schemas["output_schema"]["properties"]) == {"result"}
 

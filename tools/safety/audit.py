@@ -88,6 +88,15 @@ class AuditLog:
             write_whole(self.head, json.dumps(mark._asdict()).encode() + b"\n")
         return mark.line
 
+    def require_place(self) -> None:
+        """Looks whether the log can be written, without a line.
+
+        Raises:
+            AuditError: it cannot.
+        """
+        with self._held():
+            pass
+
     def pseudonym(self, kind: str, value: str) -> str:
         """What stands in the log for a value that may tell of a patient; the same for the same value.
 

@@ -1,0 +1,179 @@
+"""What belongs to a patient stays out of logs, traces, the audit log, addresses and errors (P4, P5)."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+
+import pytest
+from langsmith import run_trees
+from langsmith.utils import get_env_var
+from typer.testing import CliRunner
+
+from app.cli import app
+from app.house import ROOT
+from tests.fakes.mind import Mind
+from tests.fakes.model_server import ModelServer
+from tests.fakes.replies import status
+from tests.fakes.trace_server import TraceServer
+from tools.safety.audit import audit_log
+from tools.safety.audit_check import latest, verify
+
+NAME, MRN, PHONE, BORN = "Zebediah Canaryman", "MRN-90817263", "555-867-5309", "1950-05-03"
+CANARIES = (NAME, "Zebediah", "canaryman", "90817263", "867-5309", "8675309", BORN)
+COMMENT = f"{NAME}, {MRN}, born {BORN}, {PHONE}: mostly concerned about the kidneys"
+CODES = ("4019", "25000", "5859", "4280")
+SMALL = ("--max-iterations", "1", "--resamples", "0", "--top-k", "3")
+
+
+class Scene:
+    """A patient of the name in records, in a document and its file name, and in a checked comment."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.records = folder / "records.csv"
+        rows = [f"{NAME} {MRN},{BORN if n == 0 else f'2019-01-0{n}'},{code},ICD9CM" for n, code in enumerate(CODES)]
+        others = [f"P{p},2019-0{v + 1}-01,{CODES[(p + v) % 4]},ICD9CM" for p in range(30) for v in range(3)]
+        self.records.write_text("\n".join(["patient,time,code,system", *rows, *others]) + "\n")
+        self.document = folder / f"{NAME} {MRN} {BORN}.md"
+        self.document.write_text(
+            f"# Letter about {NAME}\n\nHypertension raises the chance of chronic kidney disease. {NAME}, {MRN}, "
+            f"{PHONE}, born {BORN}, has diabetes.\n"
+        )
+        self.store, self.library = folder / "store", folder / "library"
+
+    def commands(self):
+        return [
+            ("records", "fit", self.records, "--store", self.store),
+            ("knowledge", "add", self.document, "--library", self.library, "--checked", "--trusted"),
+            self.predict(),
+        ]
+
+    def predict(self, *more):
+        whose = ("--store", self.store, "--records", self.records, "--patient", f"{NAME} {MRN}")
+        said = ("--comment", COMMENT, "--comment-checked", "--library", self.library)
+        return ("predict", *whose, *said, "--model", "openai:scripted", *SMALL, *more)
+
+
+@pytest.fixture
+def scene(tmp_path):
+    return Scene(tmp_path)
+
+
+@pytest.fixture
+def collector(monkeypatch):
+    with TraceServer() as server:
+        monkeypatch.setenv("LANGSMITH_TRACING", "true")
+        monkeypatch.setenv("IIKEA_TRACING", "anonymized")
+        monkeypatch.setenv("LANGSMITH_ENDPOINT", server.url)
+        monkeypatch.setenv("LANGSMITH_API_KEY", "lsv2-test")
+        monkeypatch.setattr(run_trees, "_CLIENT", None)
+        get_env_var.cache_clear()
+        yield server
+        get_env_var.cache_clear()
+
+
+def flushed():
+    run_trees.get_cached_client().flush()
+
+
+def run(*arguments):
+    ended = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if ended.exception and not isinstance(ended.exception, SystemExit):
+        raise ended.exception
+    return ended
+
+
+def spilled(text):
+    lowered = text.lower()
+    return [canary for canary in CANARIES if canary.lower() in lowered]
+
+
+def test_a_patient_s_name_number_phone_and_birth_stay_out(scene, collector, monkeypatch, caplog):
+    caplog.set_level(logging.DEBUG)
+    mind = Mind()
+    with ModelServer(mind) as server:
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-test-canary")
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        ended = [run(*command) for command in scene.commands()]
+        flushed()
+    assert [one.exit_code for one in ended] == [0, 0, 0], ended[-1].output
+    assert {case["task"] for case in mind.seen} >= {"write_query", "read_passage", "propose_graph", "decide"}
+    told = {
+        "log": "".join(record for record in caplog.text.splitlines() if "Request options" not in record),
+        "standard error": "".join(one.stderr for one in ended),
+        "traces": b"".join(collector.bodies).decode(errors="replace"),
+        "audit": audit_log().path.read_text(),
+        "addresses": " ".join([request.path for request in server.requests] + collector.paths),
+    }
+    assert len(collector.parts()) > 20
+    assert {place: spilled(text) for place, text in told.items() if spilled(text)} == {}
+    assert verify(audit_log().path).fault is None
+    requests = [entry for entry in latest(audit_log().path, 1_000) if entry["event"] == "model request"]
+    assert len(requests) == len(server.bodies)
+
+
+def test_only_the_decision_sees_the_comment_and_no_case_sees_whose_it_is(scene, monkeypatch):
+    mind = Mind()
+    with ModelServer(mind) as server:
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-test-canary")
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        for command in scene.commands():
+            assert run(*command).exit_code == 0
+    for case in mind.seen:
+        without = {name: value for name, value in case.items() if name not in {"comment", "passage"}}
+        assert spilled(json.dumps(without)) == []
+        assert ("comment" in case) == (case["task"] == "decide")
+
+
+def test_a_trace_holds_structure_and_nothing_else(scene, collector, monkeypatch):
+    with ModelServer(Mind()) as server:
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-test-canary")
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        for command in scene.commands():
+            assert run(*command).exit_code == 0
+        flushed()
+    runs = [part for part in collector.parts() if isinstance(part, dict) and "trace_id" in part]
+    names = {one["name"] for one in runs}
+    assert names >= {"run", "prepare", "propose", "decide", "ChatOpenAI"}
+    allowed = {
+        *("id", "trace_id", "parent_run_id", "dotted_order", "session_name", "run_type", "name", "tags"),
+        *("start_time", "end_time", "error", "extra", "events"),
+    }
+    assert {key for one in runs for key in one if one[key]} <= allowed | {"inputs", "outputs"}
+    assert not any(one.get("inputs") or one.get("outputs") for one in runs)
+    usages = [one.get("extra", {}).get("metadata", {}).get("usage_metadata") for one in runs]
+    assert any(usage and usage["input_tokens"] > 0 for usage in usages)
+    words = b"".join(collector.bodies).decode()
+    assert not any(word in words for word in ("4019", "ypertension", "kidneys", "sk-test-canary"))
+
+
+def test_an_error_is_traced_by_its_class_alone(scene, collector, monkeypatch):
+    run(*scene.commands()[0])
+    run(*scene.commands()[1])
+    with ModelServer(lambda body: status(400, message=f"no {NAME} {COMMENT}")) as server:
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-test-canary")
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        ended = run(*scene.predict("--json"))
+        flushed()
+    assert ended.exit_code == 3
+    assert spilled(ended.output) == []
+    assert spilled(b"".join(collector.bodies).decode()) == []
+    errors = {part["error"] for part in collector.parts() if isinstance(part, dict) and part.get("error")}
+    assert errors >= {"ProviderError"}
+    assert spilled(audit_log().path.read_text()) == []
+
+
+def test_a_process_of_its_own_sends_its_traces_before_it_ends(scene, collector):
+    with ModelServer(Mind()) as server:
+        environment = os.environ | {"OPENAI_API_KEY": "sk-test-canary", "OPENAI_BASE_URL": server.url}
+        for command in scene.commands():
+            arguments = [sys.executable, "-m", "app.main", *map(str, command)]
+            ended = subprocess.run(arguments, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+            assert ended.returncode == 0, ended.stderr
+            assert spilled(ended.stderr) == []
+    words = b"".join(collector.bodies).decode()
+    assert '"name":"decide"' in words.replace(" ", "")
+    assert spilled(words) == []
+    assert spilled(audit_log().path.read_text()) == []
