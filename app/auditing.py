@@ -15,9 +15,9 @@ from tools.safety.audit_check import verify as verified
 
 audit = typer.Typer(
     no_args_is_help=True,
-    help="The log of what was asked, sent and curated.\n\nOne JSON object a line, each with the hash of the one "
-    "before; IIKEA_AUDIT_LOG says where, else it is iikea/audit.jsonl in $XDG_STATE_HOME or ~/.local/state. No "
-    "value of a patient is in it: pseudonyms and salted hashes only.",
+    help="The log of what was asked, sent and curated.\n\nOne JSON object a line, each with the hash of the "
+    "one before; IIKEA_AUDIT_LOG says where, else iikea/audit.jsonl in $XDG_STATE_HOME or ~/.local/state. "
+    "No value of a patient is in it: pseudonyms and salted hashes only.",
 )
 _CHAIN = ("line", "time", "event", "user", "hash", "previous")
 _END_UNKNOWN = "no head stands beside the log: lines cut from its end are not missed"
@@ -75,8 +75,8 @@ def verify(
 ) -> None:
     """Say whether the log is as it was written, or the first line where it was edited, cut or reordered.
 
-    Ends with exit code 1 where it is not. Who may write to the log, and to what stands beside it, can make all of
-    it anew: keep the head that this command prints on another machine, and give it by --head.
+    Ends with exit code 1 where it is not. Who may write to the log, and to what stands beside it, can make
+    all of it anew: keep the head that this command prints on another machine, and give it by --head.
     """
     with errors_as_exit_codes(as_json):
         checked = verified(file or audit_log().path, head)
@@ -91,7 +91,9 @@ def verify(
 
 def _show_checked(checked: Checked) -> None:
     if checked.fault is None:
-        console.out.print(f"[green]ok[/]: {counted(checked.lines, 'line')}, head {checked.head}", soft_wrap=True)
+        console.out.print(
+            f"[green]ok[/]: {counted(checked.lines, 'line')}, head {checked.head}", soft_wrap=True
+        )
     else:
         line, what = checked.fault
         console.out.print(f"[bold red]line {line:,}[/]: {console.plain(what)}", soft_wrap=True)

@@ -219,7 +219,7 @@ def predict(
         bool,
         typer.Option(
             "--comment-checked",
-            help="You have looked at the comment: it may go out though it holds a date, a number or an address.",
+            help="You have looked at the comment: it may go out, though it holds a date or a number.",
         ),
     ] = False,
     library: Libraries = None,

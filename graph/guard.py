@@ -9,7 +9,7 @@ from tools.safety.tracing import admit_tracing, prepare_tracing
 
 
 class TracingGuard(BaseCallbackHandler):
-    """Refuses the start of any run, before a tracer sees its input, while its trace would hold more than structure."""
+    """Refuses any run, before a tracer sees its input, whose trace would hold more than structure."""
 
     raise_error = True
     run_inline = True

@@ -16,8 +16,8 @@ class DiagnosisInput(TypedDict, total=False):
     Attributes:
         history: the patient's visits, oldest first, each a list of codes in any known spelling.
         comment: what the clinician wants looked at, or empty.
-        comment_checked: whether somebody has looked at the comment and says that it may go out as it is, though
-            it holds what may identify a person.
+        comment_checked: whether somebody has looked at the comment and says that it may go out, though it
+            holds what may identify a person.
 
     They last for one run: a thread's next patient inherits none.
     """

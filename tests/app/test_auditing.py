@@ -16,7 +16,8 @@ HISTORY = ("--history", "250.00 401.9; 585.9")
 SMALL = ("--max-iterations", 0, "--resamples", 0, "--without-knowledge")
 TELLING = "the kidneys of MRN-12345678"
 RECORDS = ROOT / "data" / "demo" / "cohort.csv.gz"
-CSV = "patient,time,code,system\nJANEDOE,1,4019,ICD9CM\nJANEDOE,2,25000,ICD9CM\nB,1,4019,ICD9CM\nB,2,5859,ICD9CM\n"
+ROWS = ("JANEDOE,1,4019", "JANEDOE,2,25000", "B,1,4019", "B,2,5859")
+CSV = "\n".join(["patient,time,code,system", *(f"{row},ICD9CM" for row in ROWS), ""])
 
 
 def logged(event):

@@ -1,12 +1,13 @@
 """A collector of traces on loopback in the place of LangSmith: it keeps every byte that it is sent."""
 
 import json
+import re
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from backports import zstd
-
 from tests.fakes.loopback import Listener, LoopbackServer
+
+_PART = re.compile(rb'name="([^"]+)"\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]+)\r\n')
 
 
 class TraceServer(LoopbackServer):
@@ -14,7 +15,7 @@ class TraceServer(LoopbackServer):
 
     Attributes:
         paths: of all requests.
-        bodies: what was posted, unpacked.
+        bodies: what was posted.
     """
 
     def __init__(self) -> None:
@@ -27,13 +28,13 @@ class TraceServer(LoopbackServer):
         """The address to give a client as LANGSMITH_ENDPOINT."""
         return f"http://{self.host}"
 
-    def parts(self) -> list[Any]:
-        """Every JSON document in what was posted, parts of multipart bodies one by one."""
+    def parts(self, kind: str) -> list[Any]:
+        """The JSON documents of a kind: `run`, or `inputs`, `outputs`, `extra`, `events`, `error` of one."""
         found = []
-        for body in self.bodies:
-            for line in body.replace(b"\r\n", b"\n").split(b"\n"):
-                if line.startswith((b"{", b"[")):
-                    found.append(json.loads(line))
+        for name, content in _PART.findall(b"".join(self.bodies)):
+            field = name.decode().split(".")[2:]
+            if (field or ["run"])[0] == kind:
+                found.append(json.loads(content))
         return found
 
 
@@ -44,18 +45,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Keeps standard error for the tests."""
 
     def do_GET(self) -> None:
-        limits = {"use_multipart_endpoint": True, "size_limit": 100, "size_limit_bytes": 20_971_520}
-        info = {"version": "0.13.0", "instance_flags": {"zstd_compression_enabled": True}}
-        self._answer(json.dumps(info | {"batch_ingest_config": limits}).encode())
+        self._answer(b'{"version": "0.13.0"}')
 
     def do_POST(self) -> None:
-        body = self._body()
-        if self.headers.get("Content-Encoding") == "zstd":
-            body = zstd.decompress(body)
-        self.server.service.bodies.append(body)
+        self.server.service.bodies.append(self._body())
         self._answer(b"{}")
-
-    do_PATCH = do_POST
 
     def _body(self) -> bytes:
         if "Content-Length" in self.headers:

@@ -60,7 +60,9 @@ def test_what_is_let_through_is_off_or_goes_through_the_client_of_structure(envi
 @pytest.mark.parametrize("switch", SWITCHES)
 @pytest.mark.parametrize("chosen", [{}, {"IIKEA_TRACING": ""}, {"IIKEA_TRACING": "yes"}])
 def test_on_without_the_anonymizer_is_refused_with_the_setting_and_the_remedy(switch, chosen):
-    error = refusal({switch: "true", "LANGSMITH_HIDE_INPUTS": "true", "LANGSMITH_HIDE_OUTPUTS": "true"} | chosen)
+    error = refusal(
+        {switch: "true", "LANGSMITH_HIDE_INPUTS": "true", "LANGSMITH_HIDE_OUTPUTS": "true"} | chosen
+    )
     assert error.field == switch
     assert "IIKEA_TRACING=anonymized" in str(error)
     assert "unset" in str(error)

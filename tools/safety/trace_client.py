@@ -27,8 +27,8 @@ _ROOT = "run"
 class StructureClient(Client):
     """A LangSmith client that sends names of nodes, times, token counts and classes of errors.
 
-    Inputs and outputs (histories, comments, prompts, what a model wrote), messages of errors, tags and metadata
-    that a caller set, and the name that a caller gave to a run are dropped.
+    Inputs and outputs (histories, comments, prompts, what a model wrote), messages of errors, tags and
+    metadata that a caller set, and the name that a caller gave to a run are dropped.
     """
 
     def __init__(self) -> None:
