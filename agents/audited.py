@@ -2,7 +2,6 @@
 
 import json
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
@@ -12,12 +11,16 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 
 from tools.safety.audit import audit_log
 
-_ADDRESSES = ("azure_endpoint", "base_url", "anthropic_api_url", "endpoint_url", "endpoint")
 
+def audited(model: BaseChatModel, name: str, host: str) -> BaseChatModel:
+    """The client of a service, so that no request leaves it that is not in the log.
 
-def audited(model: BaseChatModel, name: str) -> BaseChatModel:
-    """The client of a service, so that no request leaves it that is not in the log."""
-    model.callbacks = [_ServiceAudit(name, _host(model))]
+    Args:
+        model: the client; its callbacks are set.
+        name: of the model, as `agents.providers.open_model` takes it.
+        host: that the client asks, without user and password.
+    """
+    model.callbacks = [_ServiceAudit(name, host)]
     return model
 
 
@@ -72,10 +75,3 @@ def _task(messages: list[BaseMessage]) -> str:
             return str(case["task"])
     return "none"
 
-
-def _host(model: BaseChatModel) -> str:
-    """Host and port that a client sends to, without user and password."""
-    client = getattr(model, "root_client", None)
-    found = [getattr(client, "base_url", None), *(getattr(model, name, None) for name in _ADDRESSES)]
-    address = next((str(one) for one in found if one), "")
-    return urlsplit(address).netloc.rpartition("@")[2] or "the provider's own"

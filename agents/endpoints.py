@@ -95,16 +95,15 @@ def require_near_client(endpoint: Endpoint, client: object, why: str) -> None:
     Raises:
         InputError: see above.
     """
-    known = [endpoint.address] if endpoint.address else []
-    for address in known + _told_by(client) or [None]:
+    for address in addresses(endpoint, client) or [None]:
         require_near(address, "model", ASKED, why)
 
 
-def _told_by(client: object) -> list[Address | None]:
-    """Every address that a client tells; None for what is none."""
+def addresses(endpoint: Endpoint, client: object) -> list[Address | None]:
+    """Every address that the endpoint or its client tells; None for what is none."""
     root = getattr(client, "root_client", None)
     told = [getattr(root, "base_url", None)] if root else [getattr(client, name, None) for name in _ADDRESSES]
-    return [_read(str(url)) for url in told if url]
+    return [*([endpoint.address] if endpoint.address else []), *(_read(str(url)) for url in told if url)]
 
 
 def _read(url: str) -> Address | None:

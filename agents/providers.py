@@ -16,6 +16,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from agents.endpoints import (
     ASKED,
     STATISTICAL,
+    addresses,
     endpoint_of,
     provider_of,
     require_near_client,
@@ -95,7 +96,8 @@ def _service(name: str, seed: int, base_url: str, stay_near: str) -> BaseChatMod
     model = _client(name, seed, endpoint.options)
     if stay_near:
         require_near_client(endpoint, model, stay_near)
-    return model
+    known = [str(address) for address in addresses(endpoint, model) if address]
+    return audited(model, name, ", ".join(dict.fromkeys(known)) or "the provider's own")
 
 
 def _client(name: str, seed: int, of_endpoint: dict[str, Any]) -> BaseChatModel:
@@ -116,7 +118,7 @@ def _client(name: str, seed: int, of_endpoint: dict[str, Any]) -> BaseChatModel:
         raise InputError("model", f"provider '{provider}' needs a package: {error}") from error
     except Exception as error:  # noqa: BLE001 - each provider raises its own types for a missing setting
         raise InputError("model", f"the provider is unknown or not set up: {_setting(error)}") from None
-    return audited(model, name)
+    return model
 
 
 def _setting(error: Exception) -> str:
