@@ -74,4 +74,3 @@ def _task(messages: list[BaseMessage]) -> str:
         if isinstance(case, dict) and isinstance(case.get("task"), str):
             return str(case["task"])
     return "none"
-

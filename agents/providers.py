@@ -13,6 +13,7 @@ from langchain_core.runnables import Runnable
 from pydantic import ValidationError
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_before_delay
 
+from agents.audited import audited
 from agents.endpoints import (
     ASKED,
     STATISTICAL,
@@ -22,7 +23,6 @@ from agents.endpoints import (
     require_near_client,
     why_near,
 )
-from agents.audited import audited
 from agents.reasoner import StatisticalReasoner
 from agents.recording import recorded
 from agents.settings import Settings
