@@ -14,18 +14,25 @@ from app.knowledge import knowledge
 from app.options import (
     BaseUrl,
     Codes,
+    CommentChecked,
     Credentialed,
     Csv,
     Fhir,
     Format,
+    History,
     Json,
     LabelsFile,
     Libraries,
     LocalOnly,
     PredictionTime,
+    Report,
     Subject,
     SubjectId,
     System,
+    TextAnswers,
+    Visits,
+    WithoutCausal,
+    WithoutKnowledge,
 )
 
 app = typer.Typer(
@@ -207,21 +214,10 @@ def predict(
     ] = None,
     patient: Annotated[str | None, typer.Option("--patient", help="Patient id in --records.")] = None,
     records: Annotated[Path | None, typer.Option("--records", help="Records that hold the patient.")] = None,
-    visits: Annotated[
-        int | None, typer.Option("--visits", min=1, help="Use only the patient's first N visits.")
-    ] = None,
-    history: Annotated[
-        str | None,
-        typer.Option("--history", help='Codes by visit, oldest first: "250.00 401.9; 428.0".'),
-    ] = None,
+    visits: Visits = None,
+    history: History = None,
     comment: Annotated[str, typer.Option("--comment", help="What you want looked at first.")] = "",
-    comment_checked: Annotated[
-        bool,
-        typer.Option(
-            "--comment-checked",
-            help="You have looked at the comment: it may go out, though it holds a date or a number.",
-        ),
-    ] = False,
+    comment_checked: CommentChecked = False,
     library: Libraries = None,
     model: Model = "statistical",
     base_url: BaseUrl = "",
@@ -230,27 +226,18 @@ def predict(
     reasoner_model: ReasonerModel = "",
     decider_model: DeciderModel = "",
     fallback_model: FallbackModel = "",
-    text_answers: Annotated[
-        bool,
-        typer.Option("--text-answers", help="For models without tool calling: answers as plain JSON text."),
-    ] = False,
+    text_answers: TextAnswers = False,
     top_k: Annotated[int, typer.Option("--top-k", min=1, max=100, help="Predictions.")] = 10,
     max_iterations: Annotated[int, typer.Option(min=0, max=50, help="Amendments of the graph at most.")] = 5,
     max_calls: Annotated[int, typer.Option(min=1, help="Model requests at most.")] = 60,
     score: Score = "noisy_or_bic",
     resamples: Resamples = 20,
-    without_knowledge: Annotated[
-        bool, typer.Option("--without-knowledge", help="Ablation: read nothing.")
-    ] = False,
-    without_causal: Annotated[
-        bool, typer.Option("--without-causal", help="Ablation: no causal graph.")
-    ] = False,
+    without_knowledge: WithoutKnowledge = False,
+    without_causal: WithoutCausal = False,
     seed: Seed = 0,
     format: Format = None,  # noqa: A002
     system: System = None,
-    report: Annotated[
-        Path | None, typer.Option("--report", help="Write a self-contained HTML report.")
-    ] = None,
+    report: Report = None,
     fhir: Fhir = None,
     subject: Subject = None,
     csv: Csv = None,

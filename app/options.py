@@ -90,3 +90,22 @@ Credentialed = Annotated[
         "out: guessed, yes for MIMIC-III and MIMIC-IV larger than their demos.",
     ),
 ]
+Visits = Annotated[int | None, typer.Option("--visits", min=1, help="Use only the patient's first N visits.")]
+History = Annotated[
+    str | None,
+    typer.Option("--history", help='Codes by visit, oldest first: "250.00 401.9; 428.0".'),
+]
+CommentChecked = Annotated[
+    bool,
+    typer.Option(
+        "--comment-checked",
+        help="You have looked at the comment: it may go out, though it holds a date or a number.",
+    ),
+]
+TextAnswers = Annotated[
+    bool,
+    typer.Option("--text-answers", help="For models without tool calling: answers as plain JSON text."),
+]
+WithoutKnowledge = Annotated[bool, typer.Option("--without-knowledge", help="Ablation: read nothing.")]
+WithoutCausal = Annotated[bool, typer.Option("--without-causal", help="Ablation: no causal graph.")]
+Report = Annotated[Path | None, typer.Option("--report", help="Write a self-contained HTML report.")]
