@@ -77,7 +77,7 @@ def children(pid):
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
-def all_end(pids, within_s=30):
+def all_end(pids, within_s=120):
     """Whether processes end before long; one that has ended and is not yet taken note of has no command."""
     deadline = time.monotonic() + within_s
     while any(map(command_of, pids)):
