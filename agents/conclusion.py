@@ -6,6 +6,7 @@ from hashlib import sha256
 from importlib import metadata
 from typing import Any, TypedDict
 
+from agents.budget import Spent, Used, cost_of, told
 from agents.intake import LEFT_OUT
 from agents.settings import Settings
 from tools.records.faults import counted
@@ -80,6 +81,8 @@ class ConclusionSlice(TypedDict, total=False):
     refusal: dict[str, str]
     notices: list[str]
     calls: int
+    spent: Spent
+    ran_s: float
 
 
 def conclude(state: ConclusionSlice, stopped: StopReason | None) -> dict[str, Any]:
@@ -88,6 +91,7 @@ def conclude(state: ConclusionSlice, stopped: StopReason | None) -> dict[str, An
     trials = state.get("trials", [])
     refusal = state.get("refusal")
     answered = _answered(state)
+    used = Used.of(state)
     result = DiagnosisResult(
         history=tuple(tuple(visit) for visit in (state.get("visits") or [])),
         diseases={key: Disease(**_named(d)) for key, d in sorted((state.get("diseases") or {}).items())},
@@ -103,10 +107,11 @@ def conclude(state: ConclusionSlice, stopped: StopReason | None) -> dict[str, An
         data=_data(settings),
         model=settings.model,
         answered=answered,
-        calls=state.get("calls", 0),
+        calls=used.calls,
+        cost=cost_of(used.spent or {}, settings),
         versions=_versions(),
         seed=settings.seed,
-        notices=(*state.get("notices", []), *_fallen_back(answered, settings)),
+        notices=(*state.get("notices", []), *_fallen_back(answered, settings), *told(settings, used)),
         assumptions=_assumptions(state.get("graph")),
         explanation=(state.get("decision") or {}).get("explanation", ""),
         refusal=Refusal(**refusal) if refusal else None,

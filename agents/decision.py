@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Any, TypedDict
 
 from agents.answers import Decision, ProposedPrediction
+from agents.budget import Spent, Used
 from agents.cases import CaseEdge, CaseRisk, DecisionCase
 from agents.codes import CodeList
 from agents.findings import case_findings, passage_keys
@@ -26,6 +27,8 @@ class DecisionSlice(TypedDict, total=False):
     focus: str
     settings: dict[str, Any]
     calls: int
+    spent: Spent
+    ran_s: float
 
 
 def decide(state: DecisionSlice) -> dict[str, Any]:
@@ -59,9 +62,9 @@ def decide(state: DecisionSlice) -> dict[str, Any]:
         Decision,
         settings,
         admit=lambda decision: _admit(decision, case, sources),
-        calls_used=state.get("calls", 0),
+        used=Used.of(state),
     )
-    return {"decision": reply.value, "calls": reply.calls, "answered": [reply.told], **expected}
+    return {"decision": reply.value, **reply.accounts, **expected}
 
 
 def _admit(decision: Decision, case: DecisionCase, sources: Mapping[str, str]) -> dict[str, Any]:

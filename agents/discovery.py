@@ -4,6 +4,7 @@ from hashlib import sha256
 from typing import Any, TypedDict
 
 from agents.answers import Hypothesis
+from agents.budget import Spent, Used
 from agents.cases import (
     AmendmentCase,
     Association,
@@ -45,6 +46,8 @@ class DiscoverySlice(TypedDict, total=False):
     trials: list[dict[str, Any]]
     settings: dict[str, Any]
     calls: int
+    spent: Spent
+    ran_s: float
 
 
 def propose(state: DiscoverySlice) -> dict[str, Any]:
@@ -59,7 +62,7 @@ def propose(state: DiscoverySlice) -> dict[str, Any]:
         limits=case_view.limits,
     )
     reply = case_view.ask(case)
-    return {"hypothesis": {"edges": reply.value}, "calls": reply.calls, "answered": [reply.told]}
+    return {"hypothesis": {"edges": reply.value}, **reply.accounts}
 
 
 def fit(state: DiscoverySlice) -> dict[str, Any]:
@@ -135,8 +138,9 @@ def amend(state: DiscoverySlice) -> dict[str, Any]:
         reply = case_view.ask(case)
     except Inadmissible as refused:
         notice = f"amendment {len(trials)} was refused and the graph kept: {'; '.join(refused.problems)}"
-        return {"hypothesis": current["hypothesis"], "notices": [notice], "calls": refused.calls}
-    return {"hypothesis": {"edges": reply.value}, "calls": reply.calls, "answered": [reply.told]}
+        used = {"calls": refused.calls, "spent": refused.spent}
+        return {"hypothesis": current["hypothesis"], "notices": [notice], **used}
+    return {"hypothesis": {"edges": reply.value}, **reply.accounts}
 
 
 class _CaseView:
@@ -144,7 +148,7 @@ class _CaseView:
 
     def __init__(self, state: DiscoverySlice) -> None:
         self.settings = Settings.model_validate(state["settings"])
-        self.calls_used = state.get("calls", 0)
+        self.used = Used.of(state)
         self.diseases: tuple[CaseDisease, ...] = case_diseases(state["diseases"])
         self.nodes = [disease.code for disease in self.diseases]
         self.history = [disease.code for disease in self.diseases if disease.role == "history"]
@@ -170,8 +174,7 @@ class _CaseView:
     def ask(self, case: ProposalCase | AmendmentCase) -> Reply[list[list[str]]]:
         """The mind's admitted graph; while it thinks it may search, score edits and look for candidates."""
         toolbox = Toolbox((search_graph, score_edits, select_candidates), self.arguments())
-        calls_used = self.calls_used
-        return ask(case, Hypothesis, self.settings, admit=self.admit, calls_used=calls_used, toolbox=toolbox)
+        return ask(case, Hypothesis, self.settings, admit=self.admit, used=self.used, toolbox=toolbox)
 
     def is_full(self, edges: list[list[str]]) -> bool:
         return len(edges) >= self.limits.max_edges

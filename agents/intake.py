@@ -5,6 +5,7 @@ from typing import Annotated, Any, TypedDict
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from agents.budget import require_priced
 from agents.cases import CaseDisease
 from agents.endpoints import why_near
 from agents.providers import require_admissible
@@ -52,6 +53,7 @@ def admit(given: dict[str, Any], run_settings: dict[str, Any]) -> dict[str, Any]
     """
     settings = Settings.model_validate(run_settings)
     why = require_admissible(settings)
+    require_priced(settings)
     arrival = _arrival(given)
     hold("comment", arrival.comment, arrival.comment_checked, _CHECKED)
     dataset = open_dataset(settings.store)

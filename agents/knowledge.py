@@ -7,6 +7,7 @@ and quotes that were checked; no later prompt holds a word of a passage.
 from typing import Any, TypedDict
 
 from agents.answers import Query, Reading
+from agents.budget import Spent, Used
 from agents.cases import CaseDisease, CasePassage, PassageCase, QueryCase
 from agents.endpoints import why_near
 from agents.findings import PassageGate, gathered
@@ -27,6 +28,8 @@ class QuerySlice(TypedDict, total=False):
     diseases: dict[str, dict[str, Any]]
     settings: dict[str, Any]
     calls: int
+    spent: Spent
+    ran_s: float
     query: str
 
 
@@ -38,6 +41,8 @@ class PassageSlice(TypedDict):
     diseases: dict[str, dict[str, Any]]
     settings: dict[str, Any]
     calls: int
+    spent: Spent
+    ran_s: float
 
 
 class ReadingsSlice(TypedDict, total=False):
@@ -57,8 +62,8 @@ def write_query(state: QuerySlice) -> dict[str, Any]:
         candidates=tuple(d for d in diseases if d.role == "candidate"),
         library=metadata | {"topics": metadata["topics"][:_MAX_TOPICS]},
     )
-    reply = ask(case, Query, settings, admit=lambda answer: answer.query, calls_used=state.get("calls", 0))
-    return {"query": reply.value, "calls": reply.calls, "answered": [reply.told]}
+    reply = ask(case, Query, settings, admit=lambda answer: answer.query, used=Used.of(state))
+    return {"query": reply.value, **reply.accounts}
 
 
 def retrieve(state: QuerySlice) -> dict[str, Any]:
@@ -113,15 +118,14 @@ def read(state: PassageSlice) -> dict[str, Any]:
     case = PassageCase(passage=shown, diseases=diseases)
     admit = PassageGate(passage, diseases, about).admit
     try:
-        reply = ask(case, Reading, settings, admit=admit, calls_used=state["calls"])
+        reply = ask(case, Reading, settings, admit=admit, used=Used.of(state, ahead=state["order"]))
     except ModelOutputError as error:
         raise _naming(error, passage["id"]) from error
     reading = {"order": state["order"], "findings": reply.value.findings}
     return {
         "readings": [reading],
         "notices": reply.value.notices,
-        "calls": reply.calls,
-        "answered": [reply.told],
+        **reply.accounts,
     }
 
 
@@ -129,7 +133,7 @@ def _naming(error: ModelOutputError, passage_id: str) -> ModelOutputError:
     """The error with the passage at fault: its document may be what made the model answer so."""
     problems = [f"passage {passage_id}", *error.problems]
     if isinstance(error, Inadmissible):
-        return Inadmissible(error.prompt, problems, error.calls)
+        return Inadmissible(error.prompt, problems, error.calls, error.spent)
     return ModelOutputError(error.prompt, problems)
 
 

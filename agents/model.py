@@ -10,13 +10,14 @@ from langchain_core.runnables import Runnable
 from pydantic import ValidationError
 
 from agents.answers import Answer, Unreadable, read, validate
+from agents.budget import Meter, Spent, Used
 from agents.cases import Case
 from agents.endpoints import STATISTICAL, why_near
 from agents.providers import open_model, request
 from agents.settings import ROLES, Settings
 from agents.toolbox import Toolbox
 from prompts import load
-from tools.safety.errors import BudgetExceeded, InputError, ModelOutputError, ProviderError
+from tools.safety.errors import InputError, ModelOutputError, ProviderError
 
 A = TypeVar("A", bound=Answer)
 T = TypeVar("T")
@@ -33,24 +34,31 @@ def most_requests(tool_calls: int = 0, falls_back: bool = False) -> int:
 class Inadmissible(ModelOutputError):
     """The answer was of the right form, but what it says cannot be admitted (a cycle, an unknown code).
 
-    `calls` are the model requests that were spent on it.
+    `calls` are the model requests that were spent on it, `spent` what they took of services.
     """
 
-    def __init__(self, prompt: str, problems: list[str], calls: int) -> None:
+    def __init__(self, prompt: str, problems: list[str], calls: int, spent: Spent) -> None:
         super().__init__(prompt, problems)
-        self.calls = calls
+        self.calls, self.spent = calls, spent
 
 
 class Reply(NamedTuple, Generic[T]):
     """An admitted answer, the number of model requests it took, and who gave it.
 
     Attributes:
+        spent: what the requests took of services.
         told: role, model, and whether it was asked in the place of one whose service stayed away; JSON.
     """
 
     value: T
     calls: int
+    spent: Spent
     told: dict[str, Any]
+
+    @property
+    def accounts(self) -> dict[str, Any]:
+        """The same but for the answer, as an update of a graph's state."""
+        return {"calls": self.calls, "spent": self.spent, "answered": [self.told]}
 
 
 def ask(
@@ -59,7 +67,7 @@ def ask(
     settings: Settings,
     *,
     admit: Callable[[A], T],
-    calls_used: int = 0,
+    used: Used = Used(),
     toolbox: Toolbox | None = None,
 ) -> Reply[T]:
     """Puts a case before the model and returns what its answer was admitted as.
@@ -73,16 +81,16 @@ def ask(
         answer: the type the prompt asks for.
         settings: which model, in which form, with which limits.
         admit: turns the answer into what is used, raising `InputError` where it must not be.
-        calls_used: model requests of this run so far.
+        used: by this run so far.
         toolbox: tools the model may call before it answers, `settings.max_tool_calls` times in all.
 
     Raises:
         ModelOutputError: still unreadable after two repairs.
         Inadmissible: still not admitted after two repairs.
-        BudgetExceeded: the run's `max_calls` is used up.
+        BudgetExceeded: a budget of the run is used up.
         ProviderError: the model service failed, and there is no fallback or that failed too.
     """
-    dialogue = _Dialogue(case, answer, settings, toolbox or Toolbox(), calls_used)
+    dialogue = _Dialogue(case, answer, settings, toolbox or Toolbox(), used)
     repairs = 0
     while True:
         failure: ModelOutputError
@@ -92,9 +100,10 @@ def ask(
             failure = ModelOutputError(case.task, error.problems)
         else:
             try:
-                return Reply(admit(given), dialogue.calls, dialogue.told)
+                return Reply(admit(given), dialogue.meter.calls, dialogue.meter.spent, dialogue.told)
             except InputError as error:
-                failure = Inadmissible(case.task, [str(error)], dialogue.calls)
+                meter = dialogue.meter
+                failure = Inadmissible(case.task, [str(error)], meter.calls, meter.spent)
         if repairs == _MAX_REPAIRS:
             raise failure
         repairs += 1
@@ -105,9 +114,9 @@ class _Dialogue(Generic[A]):
     """One case before the model: what was said so far, and what it took."""
 
     def __init__(
-        self, case: Case, answer: type[A], settings: Settings, toolbox: Toolbox, calls_used: int
+        self, case: Case, answer: type[A], settings: Settings, toolbox: Toolbox, used: Used
     ) -> None:
-        self.type, self.settings, self.calls_used, self.calls = answer, settings, calls_used, 0
+        self.type, self.settings, self.meter = answer, settings, Meter(settings, used)
         self.toolbox = toolbox if settings.answer_form == "tool" else Toolbox()
         self.room = settings.max_tool_calls
         self.role, self.fell_back = ROLES[case.task], False
@@ -152,15 +161,12 @@ class _Dialogue(Generic[A]):
         self.objection = [HumanMessage(text)]
 
     def _request(self) -> AIMessage:
-        used = self.calls_used + self.calls
-        if used >= self.settings.max_calls:
-            raise BudgetExceeded("model calls", used, self.settings.max_calls)
-        self.calls += 1
+        self.meter.admit(self.name)
         messages = [*self.said, *self.objection]
         if self.name == STATISTICAL:
             return self.model.invoke(messages)
         try:
-            return request(self.model, messages)
+            return self.meter.count(self.name, messages, lambda: request(self.model, messages))
         except ProviderError as error:
             if not (error.stayed_away and self._falls_back()):
                 raise

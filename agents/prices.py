@@ -17,11 +17,12 @@ _OPENAI = "api.openai.com"
 
 
 class Price(NamedTuple):
-    """USD a million tokens read and written, and where the prices are from."""
+    """USD a million tokens read and written, where the prices are from, and of when (empty: not dated)."""
 
     usd_in: float
     usd_out: float
     source: str
+    date: str = ""
 
     def cost_usd(self, tokens_in: int, tokens_out: int) -> float:
         """What so many tokens cost."""
@@ -65,7 +66,7 @@ def _openai(model: str, base_url: str) -> Price:
     if host != _OPENAI or listed is None:
         raise InputError("price", f"those of this model at this address are not known; {_OWN}")
     usd_in, usd_out = listed
-    return Price(usd_in, usd_out, f"list prices of {table['date']}, see {table['source']}")
+    return Price(usd_in, usd_out, f"list prices of {table['date']}, see {table['source']}", table["date"])
 
 
 @cache

@@ -158,6 +158,40 @@ class Settings(BaseModel):
         description="model requests in a whole run",
         json_schema_extra=shown_at(*_MINDS),
     )
+    max_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        description="tokens of model services in a whole run, read and written; empty: no limit",
+        json_schema_extra=shown_at(*_MINDS),
+    )
+    max_usd: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="cost of model services in a whole run, USD; empty: no limit",
+        json_schema_extra=shown_at(*_MINDS),
+    )
+    max_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="time that a whole run may work; waiting for a person is none; empty: no limit",
+        json_schema_extra=shown_at(*_MINDS),
+    )
+    price_in: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="USD a million tokens read, of every model; empty: the list's, where it has the model",
+        json_schema_extra=shown_at(*_MINDS),
+    )
+    price_out: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="USD a million tokens written, likewise",
+        json_schema_extra=shown_at(*_MINDS),
+    )
     top_k: int = Field(
         default=10, ge=1, le=100, description="predictions", json_schema_extra=shown_at("decide")
     )

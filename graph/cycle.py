@@ -7,7 +7,7 @@ are apart, and keeps one `Trial` for each fitted hypothesis.
 """
 
 from collections.abc import Callable, Sequence
-from operator import add
+from operator import add, or_
 from typing import Annotated, Any, Literal
 
 from langgraph.graph import StateGraph
@@ -53,19 +53,26 @@ class CycleLimits(TypedDict):
 
 
 class CycleState(TypedDict, total=False):
-    """The slice of a graph's state that the cycle reads and writes."""
+    """The slice of a graph's state that the cycle reads and writes.
+
+    `is_spent` tells, once a hypothesis is fitted, that another budget than the calls would not last for an
+    amendment and what follows the cycle.
+    """
 
     hypothesis: dict[str, Any]
     trials: Annotated[list[Trial], add]
-    limits: CycleLimits
+    limits: Annotated[CycleLimits, or_]
+    is_spent: bool
     calls: Annotated[int, add]
 
 
-def stop_reason(trials: Sequence[Trial], limits: CycleLimits, calls: int) -> StopReason | None:
+def stop_reason(
+    trials: Sequence[Trial], limits: CycleLimits, calls: int, is_spent: bool = False
+) -> StopReason | None:
     """Why the cycle must stop after its latest trial, or None to go on.
 
     In this order: the hypothesis hardly changed; it came back from earlier; the iterations are used up;
-    too few model requests are left to amend and still finish.
+    too few model requests are left to amend and still finish, or another budget `is_spent`.
     """
     latest = trials[-1]
     if latest["change"] is not None and latest["change"] < limits["change_threshold"]:
@@ -74,7 +81,7 @@ def stop_reason(trials: Sequence[Trial], limits: CycleLimits, calls: int) -> Sto
         return "seen"
     if latest["iteration"] >= limits["max_iterations"]:
         return "limit"
-    if calls + limits["reserve"] >= limits["max_calls"]:
+    if is_spent or calls + limits["reserve"] >= limits["max_calls"]:
         return "budget"
     return None
 
@@ -103,7 +110,7 @@ def add_cycle(
     """
 
     def gate(state: CycleState) -> str:
-        reason = stop_reason(state["trials"], state["limits"], state.get("calls", 0))
+        reason = stop_reason(state["trials"], state["limits"], state.get("calls", 0), bool(state.get("is_spent")))
         return "amend" if reason is None else done
 
     builder.add_node("propose", propose)

@@ -11,12 +11,13 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite, Send
 
-from agents import conclusion, decision, discovery, intake, knowledge
+from agents import budget, conclusion, decision, discovery, intake, knowledge
 from agents.model import most_requests
 from agents.settings import Settings
 from graph.context import DiagnosisContext
 from graph.cycle import CycleLimits, add_cycle, chosen_trial, stop_reason
 from graph.guard import TracingGuard
+from graph.metering import metered
 from graph.review import review
 from graph.state import DiagnosisInput, DiagnosisOutput, DiagnosisState, forgotten
 
@@ -40,6 +41,13 @@ def prepare(state: DiagnosisInput, runtime: Runtime[DiagnosisContext]) -> dict[s
     return forgotten() | gates | admitted | {"notices": Overwrite(admitted["notices"])}
 
 
+def fit(state: DiagnosisState) -> dict[str, Any]:
+    """Fits the current hypothesis, and tells whether the budgets last for another."""
+    fitted = discovery.fit(state)  # type: ignore[arg-type]
+    settings = Settings.model_validate(state["settings"])
+    return fitted | {"is_spent": budget.is_nearly_spent(settings, budget.Used.of(state))}
+
+
 def settle(state: DiagnosisState) -> dict[str, Any]:
     """Takes the graph that the cycle returns."""
     chosen = chosen_trial(state["trials"], "last" if state["select"] == "last" else "best")
@@ -49,7 +57,8 @@ def settle(state: DiagnosisState) -> dict[str, Any]:
 def conclude(state: DiagnosisState) -> dict[str, Any]:
     """Puts the result together."""
     trials = state.get("trials")
-    stopped = stop_reason(trials, state["limits"], state.get("calls", 0)) if trials else None
+    calls = state.get("calls", 0)
+    stopped = stop_reason(trials, state["limits"], calls, bool(state.get("is_spent"))) if trials else None
     return conclusion.conclude(state, stopped)  # type: ignore[arg-type]
 
 
@@ -66,7 +75,7 @@ def _after_gather(state: DiagnosisState) -> Literal["propose", "decide"]:
 
 
 def _fan_out(state: DiagnosisState) -> list[Send] | Literal["gather"]:
-    shared = {"diseases": state["diseases"], "settings": state["settings"]}
+    shared = {key: state[key] for key in ("diseases", "settings", "spent", "ran_s")}  # type: ignore[literal-required]
     used = state.get("calls", 0)
     return [
         Send("read", {"passage": passage, "order": order, "calls": used + order, **shared})
@@ -83,16 +92,22 @@ def build() -> StateGraph[DiagnosisState, DiagnosisContext, DiagnosisInput, Diag
         output_schema=DiagnosisOutput,
     )
     builder.add_node("prepare", prepare)
-    builder.add_node("select", intake.select)
-    builder.add_node("query", knowledge.write_query)
-    builder.add_node("retrieve", knowledge.retrieve)
-    builder.add_node("read", knowledge.read)
+    builder.add_node("select", metered(intake.select))
+    builder.add_node("query", metered(knowledge.write_query))
+    builder.add_node("retrieve", metered(knowledge.retrieve))
+    builder.add_node("read", metered(knowledge.read))
     builder.add_node("gather", knowledge.gather)
-    add_cycle(builder, propose=discovery.propose, fit=discovery.fit, amend=discovery.amend, done="settle")
+    add_cycle(
+        builder,
+        propose=metered(discovery.propose),
+        fit=metered(fit),
+        amend=metered(discovery.amend),
+        done="settle",
+    )
     builder.add_node("settle", settle)
-    builder.add_node("decide", decision.decide)
+    builder.add_node("decide", metered(decision.decide))
     builder.add_node("review", review)
-    builder.add_node("conclude", conclude)
+    builder.add_node("conclude", metered(conclude))
     builder.add_edge(START, "prepare")
     builder.add_conditional_edges("prepare", _after_prepare)
     builder.add_conditional_edges("select", _after_select)

@@ -1,12 +1,13 @@
 """Typed states of the graphs. Everything in them is JSON: arrays stay behind a path, models are dumped."""
 
-from operator import add
+from operator import add, or_
 from typing import Annotated, Any
 
 from langgraph.channels import EphemeralValue
 from langgraph.types import Overwrite
 from typing_extensions import TypedDict
 
+from agents.budget import Spent, joined
 from graph.cycle import CycleState
 
 
@@ -33,11 +34,16 @@ class DiagnosisOutput(TypedDict, total=False):
     result: dict[str, Any]
 
 
+def _longer(one: float, other: float) -> float:
+    """Of nodes at work at the same time, the time of the slowest counts."""
+    return max(one, other)
+
+
 class DiagnosisState(DiagnosisInput, DiagnosisOutput, CycleState, total=False):
     """The whole state of a diagnosis run.
 
     Attributes:
-        settings: `agents.settings.Settings` of this run, so that resuming keeps them.
+        settings: `agents.settings.Settings` of this run, so that resuming keeps them; see `graph.metering`.
         review: whether a person must approve the result.
         select: which graph of the cycle counts, `best` or `last`.
         visits: admitted history, vocabulary keys.
@@ -54,11 +60,13 @@ class DiagnosisState(DiagnosisInput, DiagnosisOutput, CycleState, total=False):
         graph: the graph the cycle returned, fitted.
         decision: predictions and explanation.
         answered: who gave each admitted answer, see `agents.model.Reply.told`.
+        spent: what model services took.
+        ran_s: seconds that the nodes of the run worked, one after another.
         refusal: why there is no prediction.
         notices: what was capped, left out or refused on the way.
     """
 
-    settings: dict[str, Any]
+    settings: Annotated[dict[str, Any], or_]
     review: bool
     select: str
     visits: list[list[str]]
@@ -75,17 +83,20 @@ class DiagnosisState(DiagnosisInput, DiagnosisOutput, CycleState, total=False):
     graph: dict[str, Any]
     decision: dict[str, Any]
     answered: Annotated[list[dict[str, Any]], add]
+    spent: Annotated[Spent, joined]
+    ran_s: Annotated[float, _longer]
     refusal: dict[str, str]
     notices: Annotated[list[str], add]
 
 
 _OF_ONE_RUN = (
     *("hypothesis", "visits", "diseases", "candidates", "query", "knowledge", "passages", "findings"),
-    *("risks", "expected_codes", "graph", "decision", "refusal", "result"),
+    *("is_spent", "risks", "expected_codes", "graph", "decision", "refusal", "result"),
 )
 
 
 def forgotten() -> dict[str, Any]:
     """An update that empties what a run leaves in its thread, so that the next patient starts clean."""
     lists = dict.fromkeys(("trials", "readings", "answered", "notices"), Overwrite([]))
-    return dict.fromkeys(_OF_ONE_RUN) | lists | {"calls": Overwrite(0)}
+    counts = {"calls": Overwrite(0), "spent": Overwrite({}), "ran_s": Overwrite(0.0)}
+    return dict.fromkeys(_OF_ONE_RUN) | lists | counts

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from langchain_core.tools import InjectedToolArg, tool
 
 from agents.answers import Decision, Hypothesis, Query
+from agents.budget import Used
 from agents.model import Inadmissible, Reply, Toolbox, ask
 from agents.settings import Settings
 from prompts import load
@@ -51,7 +52,7 @@ def propose(toolbox=None, admit=lambda answer: answer, calls_used=0, case=None, 
         Hypothesis,
         chosen,
         admit=admit,
-        calls_used=calls_used,
+        used=Used(calls_used),
         toolbox=toolbox,
     )
 

@@ -36,7 +36,7 @@ class Reply:
     Attributes:
         message: the assistant's message, sent as JSON or as a stream, as the request asks; or None.
         finish_reason: why the message steps.
-        usage: tokens reported with the message.
+        usage: tokens reported with the message; None reports none.
         status: HTTP status.
         headers: HTTP headers beside the ordinary ones.
         body: sent as it is, where there is no message.
@@ -48,7 +48,7 @@ class Reply:
 
     message: Mapping[str, Any] | None = None
     finish_reason: str = "stop"
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage | None = field(default_factory=Usage)
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": JSON})
     body: bytes = b""
@@ -72,8 +72,12 @@ class Reply:
                 self, head, bool(((request or {}).get("stream_options") or {}).get("include_usage"))
             )
         choice = {"index": 0, "message": self.message, "finish_reason": self.finish_reason, "logprobs": None}
-        completion = {**head, "object": "chat.completion", "choices": [choice], "usage": self.usage.dump()}
+        completion = {**head, "object": "chat.completion", "choices": [choice], **_reported(self)}
         return json.dumps(completion).encode()
+
+
+def _reported(reply: Reply) -> dict[str, Any]:
+    return {"usage": reply.usage.dump()} if reply.usage else {}
 
 
 def _is_streamed(request: Mapping[str, Any] | None) -> bool:
@@ -86,7 +90,7 @@ def _events(reply: Reply, head: Mapping[str, Any], with_usage: bool) -> bytes:
     steps.append(({}, reply.finish_reason))
     choices = [{"index": 0, "delta": delta, "finish_reason": reason} for delta, reason in steps]
     chunks = [{**chunk, "choices": [choice]} for choice in choices]
-    if with_usage:
+    if with_usage and reply.usage:
         chunks.append({**chunk, "choices": [], "usage": reply.usage.dump()})
     lines = [*(json.dumps(event) for event in chunks), "[DONE]"]
     return "".join(f"data: {line}\n\n" for line in lines).encode()
@@ -107,7 +111,7 @@ def _pieces(whole: str) -> list[str]:
     return [whole[start : start + PIECE] for start in range(0, len(whole), PIECE)]
 
 
-def text(content: str, usage: Usage = Usage()) -> Reply:
+def text(content: str, usage: Usage | None = Usage()) -> Reply:
     """An answer in words."""
     return Reply({"role": "assistant", "content": content}, usage=usage)
 

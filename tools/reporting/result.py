@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tools.reporting.cost import Cost
+
 StopReason = Literal["unchanged", "limit", "seen", "budget"]
 IdentifiedBy = Literal["time", "score", "nothing"]
 EffectDirection = Literal["raises", "lowers", "none"]
@@ -350,6 +352,7 @@ class DiagnosisResult(_Frozen):
         data: where the numbers come from.
         model: that is asked in every role without one of its own.
         answered: who gave the answers, by role; empty where no model was asked.
+        cost: what model services took.
         stopped: why the hypothesis-fit-amend loop ended; None when it did not run.
         notices: what was changed, capped, refused or left out on the way.
         assumptions: what the estimate assumes and what would refute it.
@@ -372,6 +375,7 @@ class DiagnosisResult(_Frozen):
     model: str
     answered: tuple[Answered, ...] = ()
     calls: int = 0
+    cost: Cost = Cost()
     versions: dict[str, str]
     seed: int
     notices: tuple[str, ...] = ()

@@ -81,12 +81,19 @@ class ProviderError(IikeaError):
 
 
 class BudgetExceeded(IikeaError):
-    """A limit the user set has been reached."""
+    """A limit the user set has been reached.
+
+    Args:
+        kind: of the budget.
+        used: of it so far.
+        limit: of it.
+        setting: that raises it, where it has a name.
+    """
 
     exit_code = 4
 
-    def __init__(self, kind: str, used: float, limit: float) -> None:
-        super().__init__(f"budget '{kind}' used up: {used:g} of {limit:g}; raise the limit to go on")
+    def __init__(self, kind: str, used: float, limit: float, setting: str = "the limit") -> None:
+        super().__init__(f"budget '{kind}' used up: {used:g} of {limit:g}; raise {setting} to go on")
         self.kind = kind
         self.used = used
         self.limit = limit
