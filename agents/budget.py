@@ -85,6 +85,9 @@ class Used(NamedTuple):
         return cls(state.get("calls", 0), state.get("spent"), state.get("ran_s", 0.0), ahead)
 
 
+NOTHING = Used()
+
+
 class Measure(NamedTuple):
     """One budget of a run: what it is called, the setting behind it, what was used and what may be."""
 
@@ -136,7 +139,11 @@ def cost_of(spent: Spent, settings: Settings) -> Cost:
             prices[model] = _price(model, settings)
         except InputError:
             continue
-    total = [prices[model].cost_usd(u["tokens_in"], u["tokens_out"]) for model, u in spent.items() if model in prices]
+    total = [
+        prices[model].cost_usd(u["tokens_in"], u["tokens_out"])
+        for model, u in spent.items()
+        if model in prices
+    ]
     return Cost(
         requests=sum(use["requests"] for use in spent.values()),
         tokens_in=sum(use["tokens_in"] for use in spent.values()),

@@ -10,7 +10,7 @@ from langchain_core.runnables import Runnable
 from pydantic import ValidationError
 
 from agents.answers import Answer, Unreadable, read, validate
-from agents.budget import Meter, Spent, Used
+from agents.budget import NOTHING, Meter, Spent, Used
 from agents.cases import Case
 from agents.endpoints import STATISTICAL, why_near
 from agents.providers import open_model, request
@@ -67,7 +67,7 @@ def ask(
     settings: Settings,
     *,
     admit: Callable[[A], T],
-    used: Used = Used(),
+    used: Used = NOTHING,
     toolbox: Toolbox | None = None,
 ) -> Reply[T]:
     """Puts a case before the model and returns what its answer was admitted as.
@@ -113,9 +113,7 @@ def ask(
 class _Dialogue(Generic[A]):
     """One case before the model: what was said so far, and what it took."""
 
-    def __init__(
-        self, case: Case, answer: type[A], settings: Settings, toolbox: Toolbox, used: Used
-    ) -> None:
+    def __init__(self, case: Case, answer: type[A], settings: Settings, toolbox: Toolbox, used: Used) -> None:
         self.type, self.settings, self.meter = answer, settings, Meter(settings, used)
         self.toolbox = toolbox if settings.answer_form == "tool" else Toolbox()
         self.room = settings.max_tool_calls

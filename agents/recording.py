@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from hashlib import sha256
 from pathlib import Path
+from time import monotonic
 from typing import Any, NamedTuple
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
@@ -20,6 +21,7 @@ from langchain_core.messages import (
     AIMessage,
     BaseMessage,
     ToolMessage,
+    UsageMetadata,
     messages_from_dict,
     messages_to_dict,
 )
@@ -29,11 +31,10 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, ValidationError
 
+from agents.budget import CHARACTERS_PER_TOKEN, SECONDS
 from agents.reasoner import StatisticalReasoner
 from tools.safety.errors import InputError
 from tools.safety.files import write_whole
-
-_CHARACTERS_PER_TOKEN = 4
 
 
 class Tally(NamedTuple):
@@ -90,7 +91,7 @@ class StoredAnswers(Recording):
         path = self._path(request)
         paid = not path.exists()
         if paid and self.replay:
-            rule = "the answer to a request is not stored; run without --replay, as the first time"
+            rule = "the answer to a request is not stored; have it asked for first, without --replay"
             raise InputError("replay", rule)
         if paid:
             self._store(path, _asked(ask))
@@ -116,15 +117,22 @@ class StoredAnswers(Recording):
         return self.folder / digest[:2] / f"{digest}.json"
 
     def _store(self, path: Path, message: AIMessage | None) -> None:
-        for folder in (self.folder, path.parent):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         answer = messages_to_dict([message])[0] if message else None
-        write_whole(path, json.dumps({"answer": answer}, sort_keys=True).encode())
+        try:
+            for folder in (self.folder, path.parent):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_whole(path, json.dumps({"answer": answer}, sort_keys=True).encode())
+        except OSError as error:
+            rule = f"cannot be stored ({error.strerror}); make room or name another folder"
+            raise InputError("answers", rule) from None
 
     def _load(self, path: Path) -> AIMessage | None:
         try:
             stored = json.loads(path.read_bytes())["answer"]
             message = messages_from_dict([stored])[0] if stored is not None else None
+        except OSError as error:
+            rule = f"{path.name} cannot be read ({error.strerror}); let its owner read it"
+            raise InputError("answers", rule) from None
         except (ValueError, KeyError, TypeError):
             message = ToolMessage("", tool_call_id="")
         if message is not None and not isinstance(message, AIMessage):
@@ -133,15 +141,27 @@ class StoredAnswers(Recording):
 
 
 def _asked(ask: Callable[[], AIMessage]) -> AIMessage | None:
-    """The service's answer; None for one that cannot be parsed, which was paid for all the same."""
+    """The service's answer with the time it took; None for one that cannot be parsed, which was paid for."""
+    began = monotonic()
     try:
-        return ask()
+        message = ask()
     except (RecursionError, ValidationError):
         return None
+    taken = {SECONDS: round(monotonic() - began, 3)}
+    return message.model_copy(update={"response_metadata": message.response_metadata | taken})
 
 
 class Rehearsal(Recording):
-    """The statistical reasoner in the place of a service, to estimate what a run will take."""
+    """The statistical reasoner in the place of a service, to estimate what a run will take.
+
+    Attributes:
+        requests: what would have been asked, each as `answer` takes it, in no order where it is asked at
+            the same time.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests: list[dict[str, Any]] = []
 
     def answer(self, request: dict[str, Any], ask: Callable[[], AIMessage]) -> AIMessage:
         """The reasoner's answer; tokens are a quarter of the characters that went in and came out."""
@@ -153,8 +173,14 @@ class Rehearsal(Recording):
         )
         said = json.dumps([message.content, [call["args"] for call in message.tool_calls]])
         heard = json.dumps([request["messages"], tools])
-        self._count(len(heard) // _CHARACTERS_PER_TOKEN, len(said) // _CHARACTERS_PER_TOKEN, paid=True)
-        return message
+        tokens_in, tokens_out = len(heard) // CHARACTERS_PER_TOKEN, len(said) // CHARACTERS_PER_TOKEN
+        self._count(tokens_in, tokens_out, paid=True)
+        with self._lock:
+            self.requests.append(request)
+        usage = UsageMetadata(
+            input_tokens=tokens_in, output_tokens=tokens_out, total_tokens=tokens_in + tokens_out
+        )
+        return message.model_copy(update={"usage_metadata": usage, "response_metadata": {SECONDS: 0.0}})
 
 
 _OPEN: ContextVar[Recording | None] = ContextVar("recording", default=None)

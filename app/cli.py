@@ -1,11 +1,12 @@
 """The command line, `iikea`."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from app import commands, fitting
+from app.answering import Answers
 from app.asking import Asked, Labels
 from app.auditing import audit
 from app.console import errors_as_exit_codes
@@ -17,6 +18,9 @@ from app.options import (
     CommentChecked,
     Credentialed,
     Csv,
+    DeciderModel,
+    DryRun,
+    FallbackModel,
     Fhir,
     Format,
     History,
@@ -24,8 +28,22 @@ from app.options import (
     LabelsFile,
     Libraries,
     LocalOnly,
+    MaxCalls,
+    MaxSeconds,
+    MaxTokens,
+    MaxUsd,
     PredictionTime,
+    PriceIn,
+    PriceOut,
+    ReaderModel,
+    ReasonerModel,
+    Record,
+    Replay,
     Report,
+    Resamples,
+    Results,
+    Score,
+    Seed,
     Subject,
     SubjectId,
     System,
@@ -60,50 +78,6 @@ Model = Annotated[
         "Keys come from the environment alone, such as OPENAI_API_KEY.",
     ),
 ]
-ReaderModel = Annotated[
-    str,
-    typer.Option("--reader-model", metavar="MODEL", help="Writes the query and reads, instead of --model."),
-]
-ReasonerModel = Annotated[
-    str,
-    typer.Option(
-        "--reasoner-model", metavar="MODEL", help="Proposes and amends the graph, instead of --model."
-    ),
-]
-DeciderModel = Annotated[
-    str, typer.Option("--decider-model", metavar="MODEL", help="Makes the predictions, instead of --model.")
-]
-FallbackModel = Annotated[
-    str,
-    typer.Option(
-        "--fallback-model",
-        metavar="MODEL",
-        help="Asked where the service of another stays away; the result says so.",
-    ),
-]
-Score = Annotated[
-    str,
-    typer.Option(
-        "--score",
-        metavar="NAME",
-        help="What graphs are accepted by: noisy_or_bic, logistic_bic, auto, heldout, bic, aic, bdeu, k2 "
-        "or loglik, by which no edge can lose.",
-    ),
-]
-Resamples = Annotated[
-    int,
-    typer.Option(
-        "--resamples",
-        min=0,
-        max=200,
-        help="Random halves of the patients behind each edge's confidence; 0: none.",
-    ),
-]
-Results = Annotated[
-    Path | None,
-    typer.Option("--results", envvar="IIKEA_RESULTS", help="Keep the result as JSON in this folder."),
-]
-Seed = Annotated[int, typer.Option(min=0, help="Of the resamples, and for models that take a seed.")]
 
 
 @app.command()
@@ -229,7 +203,12 @@ def predict(
     text_answers: TextAnswers = False,
     top_k: Annotated[int, typer.Option("--top-k", min=1, max=100, help="Predictions.")] = 10,
     max_iterations: Annotated[int, typer.Option(min=0, max=50, help="Amendments of the graph at most.")] = 5,
-    max_calls: Annotated[int, typer.Option(min=1, help="Model requests at most.")] = 60,
+    max_calls: MaxCalls = 60,
+    max_tokens: MaxTokens = None,
+    max_usd: MaxUsd = None,
+    max_seconds: MaxSeconds = None,
+    price_in: PriceIn = None,
+    price_out: PriceOut = None,
     score: Score = "noisy_or_bic",
     resamples: Resamples = 20,
     without_knowledge: WithoutKnowledge = False,
@@ -245,33 +224,28 @@ def predict(
     subject_id: SubjectId = None,
     prediction_time: PredictionTime = None,
     results: Results = None,
+    dry_run: DryRun = False,
+    record: Record = None,
+    replay: Replay = None,
     as_json: Json = False,
 ) -> None:
     """Predict a patient's next diagnoses, with the causal graph, reasons and sources behind them."""
-    settings: dict[str, Any] = {
-        "model": model,
-        "base_url": base_url,
-        "local_only": local_only,
-        "reader_model": reader_model,
-        "reasoner_model": reasoner_model,
-        "decider_model": decider_model,
-        "fallback_model": fallback_model,
-        "answer_form": "text" if text_answers else "tool",
-        "store": str(store or ""),
-        "libraries": [str(folder) for folder in library or ()],
-        "top_k": top_k,
-        "max_iterations": max_iterations,
-        "max_calls": max_calls,
-        "score": score,
-        "resamples": resamples,
-        "without_knowledge": without_knowledge,
-        "without_causal": without_causal,
-        "seed": seed,
-    }
+    roles = {"reader_model": reader_model, "reasoner_model": reasoner_model, "decider_model": decider_model}
+    models = {"model": model, "fallback_model": fallback_model}
+    where = {"base_url": base_url, "local_only": local_only}
+    limits = {"max_iterations": max_iterations, "max_calls": max_calls, "max_tokens": max_tokens}
+    prices = {"max_usd": max_usd, "max_seconds": max_seconds, "price_in": price_in, "price_out": price_out}
+    how = {"answer_form": "text" if text_answers else "tool", "top_k": top_k, "seed": seed}
+    graphs = {"score": score, "resamples": resamples}
+    left_out = {"without_knowledge": without_knowledge, "without_causal": without_causal}
+    data = {"store": str(store or ""), "libraries": [str(folder) for folder in library or ()]}
+    settings = {**models, **where, **roles, **data, **how, **graphs, **limits, **prices, **left_out}
     with errors_as_exit_codes(as_json):
         asked = Asked(history, patient, records, format, system, visits)
         kept = commands.Kept(report, results, fhir, subject, csv, Labels(labels, subject_id, prediction_time))
-        commands.predict(asked, commands.Comment(comment, comment_checked), settings, kept, as_json)
+        answers = Answers(record, replay, dry_run)
+        noted = commands.Comment(comment, comment_checked)
+        commands.predict(asked, noted, settings, kept, answers, as_json)
 
 
 @app.command()

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app import auditing, console
+from app.answering import Answers
 from app.asking import Asked, Labels
 from tools.records.faults import counted
 from tools.safety.audit import audit_log
@@ -14,6 +15,7 @@ from tools.safety.tracing import admit_tracing
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from agents.recording import Recording
     from graph.context import DiagnosisContext
     from tools.records.check import RecordsCheck
     from tools.records.cohort import Patient
@@ -88,15 +90,25 @@ class Comment(NamedTuple):
         return self
 
 
-def predict(asked: Asked, comment: Comment, settings: dict[str, Any], kept: Kept, as_json: bool) -> None:
+def predict(
+    asked: Asked, comment: Comment, settings: dict[str, Any], kept: Kept, answers: Answers, as_json: bool
+) -> None:
     """Predicts, prints, and writes report and result; a refusal ends with exit code 2."""
     admit_tracing()
+    answers.require_one()
     kept.require_places()
     admitted = comment.admitted(as_json)
     _record(asked, admitted, settings)
     known = asked.read()
+    if answers.dry_run:
+        from app import rehearsing
+
+        noted = (admitted.text, admitted.checked)
+        rehearsing.show(rehearsing.rehearse(known.visits, *noted, _context(settings)), as_json)
+        return
     key = kept.labels.key(known, settings["store"])
-    _finish(_predicted(known.visits, admitted, settings, known.notices), kept, as_json, key)
+    result = _predicted(known.visits, admitted, settings, known.notices, answers.stored)
+    _finish(result, kept, as_json, key)
 
 
 def _record(asked: Asked, comment: Comment, settings: dict[str, Any]) -> None:
@@ -223,11 +235,15 @@ def doctor(settings: dict[str, Any], as_json: bool) -> None:
 
 
 def _predicted(
-    history: list[list[str]], comment: Comment, settings: dict[str, Any], notices: list[str]
+    history: list[list[str]],
+    comment: Comment,
+    settings: dict[str, Any],
+    notices: list[str],
+    to: "Recording | None" = None,
 ) -> "DiagnosisResult":
     from app import predicting
 
-    result = predicting.run(history, comment.text, comment.checked, _context(settings))
+    result = predicting.run(history, comment.text, comment.checked, _context(settings), to)
     return result.model_copy(update={"notices": (*notices, *result.notices)})
 
 

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tools.reporting.words import printable
-from tools.safety.errors import IikeaError, InputError, ProviderError
+from tools.safety.errors import BudgetExceeded, IikeaError, InputError, ProviderError
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -59,6 +59,8 @@ def describe(error: IikeaError) -> dict[str, Any]:
         described["faults"] = [fault._asdict() for fault in error.faults]
     if isinstance(error, ProviderError):
         described |= {"status": error.status, "retry_after_s": error.retry_after_s}
+    if isinstance(error, BudgetExceeded):
+        described |= {"budget": error.kind, "used": error.used, "limit": error.limit}
     return described
 
 

@@ -7,7 +7,19 @@ import typer
 
 from app import auditing, console
 from app.console import errors_as_exit_codes
-from app.options import BaseUrl, Codes, Credentialed, Format, Json, Libraries, LocalOnly, System
+from app.options import (
+    BaseUrl,
+    Codes,
+    Credentialed,
+    Format,
+    Json,
+    Libraries,
+    LocalOnly,
+    PriceIn,
+    PriceOut,
+    System,
+    TextAnswers,
+)
 from tools.safety.tracing import admit_tracing
 
 if TYPE_CHECKING:
@@ -42,9 +54,6 @@ Model = Annotated[
         "is estimated first.",
     ),
 ]
-TextAnswers = Annotated[
-    bool, typer.Option("--text-answers", help="For models without tool calling: answers as plain JSON text.")
-]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Test patients a split at most.")]
 Seeds = Annotated[int, typer.Option("--seeds", min=1, max=100, help="Splits, of seeds 0, 1, 2 ...")]
 Out = Annotated[
@@ -66,13 +75,6 @@ InFlight = Annotated[
 MaxCost = Annotated[
     float | None,
     typer.Option("--max-cost", min=0, metavar="USD", help="Of the model, all runs of the folder together."),
-]
-PriceIn = Annotated[
-    float | None,
-    typer.Option("--price-in", min=0, metavar="USD", help="A million tokens that the model reads."),
-]
-PriceOut = Annotated[
-    float | None, typer.Option("--price-out", min=0, metavar="USD", help="A million tokens that it writes.")
 ]
 Replay = Annotated[
     bool, typer.Option("--replay", help="Compute again from the stored answers, asking no model.")

@@ -102,10 +102,91 @@ CommentChecked = Annotated[
         help="You have looked at the comment: it may go out, though it holds a date or a number.",
     ),
 ]
+ReaderModel = Annotated[
+    str,
+    typer.Option("--reader-model", metavar="MODEL", help="Writes the query and reads, instead of --model."),
+]
+ReasonerModel = Annotated[
+    str,
+    typer.Option(
+        "--reasoner-model", metavar="MODEL", help="Proposes and amends the graph, instead of --model."
+    ),
+]
+DeciderModel = Annotated[
+    str, typer.Option("--decider-model", metavar="MODEL", help="Makes the predictions, instead of --model.")
+]
+FallbackModel = Annotated[
+    str,
+    typer.Option(
+        "--fallback-model",
+        metavar="MODEL",
+        help="Asked where the service of another stays away; the result says so.",
+    ),
+]
+Score = Annotated[
+    str,
+    typer.Option(
+        "--score",
+        metavar="NAME",
+        help="What graphs are accepted by: noisy_or_bic, logistic_bic, auto, heldout, bic, aic, bdeu, k2 "
+        "or loglik, by which no edge can lose.",
+    ),
+]
+Resamples = Annotated[
+    int,
+    typer.Option(
+        "--resamples",
+        min=0,
+        max=200,
+        help="Random halves of the patients behind each edge's confidence; 0: none.",
+    ),
+]
+Results = Annotated[
+    Path | None,
+    typer.Option("--results", envvar="IIKEA_RESULTS", help="Keep the result as JSON in this folder."),
+]
+Seed = Annotated[int, typer.Option(min=0, help="Of the resamples, and for models that take a seed.")]
 TextAnswers = Annotated[
-    bool,
-    typer.Option("--text-answers", help="For models without tool calling: answers as plain JSON text."),
+    bool, typer.Option("--text-answers", help="For models without tool calling: answers as plain JSON text.")
 ]
 WithoutKnowledge = Annotated[bool, typer.Option("--without-knowledge", help="Ablation: read nothing.")]
 WithoutCausal = Annotated[bool, typer.Option("--without-causal", help="Ablation: no causal graph.")]
 Report = Annotated[Path | None, typer.Option("--report", help="Write a self-contained HTML report.")]
+PriceIn = Annotated[
+    float | None,
+    typer.Option("--price-in", min=0, metavar="USD", help="A million tokens that the model reads."),
+]
+PriceOut = Annotated[
+    float | None, typer.Option("--price-out", min=0, metavar="USD", help="A million tokens that it writes.")
+]
+MaxCalls = Annotated[int, typer.Option("--max-calls", min=1, help="Model requests at most.")]
+MaxTokens = Annotated[
+    int | None,
+    typer.Option("--max-tokens", min=1, metavar="N", help="Tokens of model services at most, both ways."),
+]
+MaxUsd = Annotated[
+    float | None,
+    typer.Option(
+        "--max-usd",
+        min=0,
+        metavar="USD",
+        help="Cost of model services at most, by list prices or --price-in and --price-out.",
+    ),
+]
+MaxSeconds = Annotated[
+    float | None, typer.Option("--max-seconds", metavar="S", help="Time that the run may work.")
+]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Ask nobody: show the first prompts, and about how much would be asked and cost."
+    ),
+]
+Record = Annotated[
+    Path | None,
+    typer.Option("--record", metavar="DIR", help="Keep every model answer there; ask for none that it has."),
+]
+Replay = Annotated[
+    Path | None,
+    typer.Option("--replay", metavar="DIR", help="Take every model answer from there; ask nobody."),
+]

@@ -9,10 +9,12 @@ from rich.box import SIMPLE
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from agents.recording import Recording, recording
 from app.console import err, out, plain
 from graph.context import DiagnosisContext
 from graph.state import DiagnosisInput
 from tools.records.faults import counted
+from tools.reporting.cost import cost_in_words
 from tools.reporting.result import DiagnosisResult, Finding, GraphScores, IdentifiedBy, Knowledge
 from tools.reporting.words import STOPPED, scored_by, share, sign
 
@@ -39,15 +41,27 @@ _STAGES = {
 
 
 def run(
-    history: list[list[str]], comment: str, comment_checked: bool, context: DiagnosisContext
+    history: list[list[str]],
+    comment: str,
+    comment_checked: bool,
+    context: DiagnosisContext,
+    to: Recording | None = None,
 ) -> DiagnosisResult:
-    """One prediction, with a progress line on standard error where that is a terminal."""
+    """One prediction, with a progress line on standard error where that is a terminal.
+
+    Args:
+        history: codes by visit, oldest first.
+        comment: of the clinician.
+        comment_checked: whether somebody has looked at it for identifiers.
+        context: settings of the run.
+        to: what the answers of models go through.
+    """
     from graph.diagnosis import graph
 
     given = DiagnosisInput(history=history, comment=comment, comment_checked=comment_checked)
     stages = _stages(context)
     result: dict[str, Any] = {}
-    with _progress() as progress:
+    with _progress() as progress, recording(to):
         task = progress.add_task("starting", total=None)
         for update in graph.stream(given, context=context, stream_mode="updates"):
             for node, change in update.items():
@@ -136,6 +150,8 @@ def show(result: DiagnosisResult) -> None:
         _show_knowledge(result)
     for notice in result.notices:
         out.print(f"[yellow]notice[/] {plain(notice)}")
+    if result.cost.requests:
+        out.print(f"[dim]Cost: {plain(cost_in_words(result.cost))}.[/]")
     data = result.data
     size = f"{counted(data.patients, 'patient')}, {counted(data.visits, 'visit')}"
     size += ", credentialed" if data.credentialed else ""

@@ -110,7 +110,9 @@ def add_cycle(
     """
 
     def gate(state: CycleState) -> str:
-        reason = stop_reason(state["trials"], state["limits"], state.get("calls", 0), bool(state.get("is_spent")))
+        reason = stop_reason(
+            state["trials"], state["limits"], state.get("calls", 0), bool(state.get("is_spent"))
+        )
         return "amend" if reason is None else done
 
     builder.add_node("propose", propose)

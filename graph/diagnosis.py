@@ -75,7 +75,7 @@ def _after_gather(state: DiagnosisState) -> Literal["propose", "decide"]:
 
 
 def _fan_out(state: DiagnosisState) -> list[Send] | Literal["gather"]:
-    shared = {key: state[key] for key in ("diseases", "settings", "spent", "ran_s")}  # type: ignore[literal-required]
+    shared = {key: state[key] for key in ("diseases", "settings", "spent", "ran_s")}
     used = state.get("calls", 0)
     return [
         Send("read", {"passage": passage, "order": order, "calls": used + order, **shared})

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 from langgraph.runtime import Runtime
 
@@ -10,7 +10,12 @@ from agents.budget import BUDGETS
 from graph.context import DiagnosisContext
 from graph.state import DiagnosisState
 
-Metered = Callable[[DiagnosisState, Runtime[DiagnosisContext]], dict[str, Any]]
+
+class Metered(Protocol):
+    """A node that is told what the run, or its resume, was configured with."""
+
+    def __call__(self, state: DiagnosisState, *, runtime: Runtime[DiagnosisContext]) -> dict[str, Any]:
+        """An update of the state."""
 
 
 def metered(node: Callable[[Any], dict[str, Any]]) -> Metered:
@@ -20,7 +25,7 @@ def metered(node: Callable[[Any], dict[str, Any]]) -> Metered:
     other setting, and every gate, stays what it was when the run began.
     """
 
-    def run(state: DiagnosisState, runtime: Runtime[DiagnosisContext]) -> dict[str, Any]:
+    def run(state: DiagnosisState, *, runtime: Runtime[DiagnosisContext]) -> dict[str, Any]:
         began = monotonic()
         changed = _changed(state["settings"], runtime.context)
         settings = state["settings"] | changed

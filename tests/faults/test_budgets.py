@@ -91,7 +91,7 @@ def test_s1_a_run_stopped_by_its_budget_in_amend_goes_on_with_more_to_the_same_r
 def test_a_resume_without_more_is_refused_again_and_asks_nothing(serve):
     server, _, _, go = thread(serve, Mind())
     with pytest.raises(BudgetExceeded):
-        go(GIVEN, max_tokens=480)
+        go(GIVEN, max_tokens=360)
     sent = len(server.requests)
     with pytest.raises(BudgetExceeded):
         go()
@@ -186,5 +186,3 @@ def test_nothing_a_patient_took_is_charged_to_the_next_of_the_thread(serve):
     _, _, _, go = thread(serve, Mind())
     first, second = go(GIVEN), go(GIVEN)
     assert without_times(first) == without_times(second)
-
-

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from tools.reporting import figures
+from tools.reporting.cost import cost_in_words
 from tools.reporting.result import DiagnosisResult, Finding, IterationScore, Prediction
 from tools.reporting.templates import fill
 from tools.reporting.words import LEAST_SHARE, STOPPED, percent, percent_range
@@ -43,6 +44,7 @@ def render(result: DiagnosisResult) -> str:
     return fill(
         "report.html.j2",
         result=result,
+        cost=cost_in_words(result.cost),
         verdict=verdict(result),
         least_share=LEAST_SHARE,
         diseases=result.diseases,
