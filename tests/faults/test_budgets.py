@@ -1,6 +1,7 @@
 """Budgets of a run: refused before the request, told at four fifths, and gone on from with more."""
 
 from dataclasses import replace
+from time import monotonic
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
@@ -186,3 +187,37 @@ def test_nothing_a_patient_took_is_charged_to_the_next_of_the_thread(serve):
     _, _, _, go = thread(serve, Mind())
     first, second = go(GIVEN), go(GIVEN)
     assert without_times(first) == without_times(second)
+
+
+def test_passages_read_at_the_same_time_count_for_one_another(serve):
+    server, _, _, go = thread(serve, Mind(), passages=8)
+    with pytest.raises(BudgetExceeded):
+        go(GIVEN, max_tokens=360)
+    assert len(server.requests) == 3
+
+
+def test_the_time_that_a_run_lay_still_is_not_charged(serve, monkeypatch):
+    lay_still_s = 0.0
+    for module in ("agents.budget", "graph.metering"):
+        monkeypatch.setattr(f"{module}.monotonic", lambda: monotonic() + lay_still_s)
+    _, graph, place, go = thread(serve, Mind())
+    with pytest.raises(BudgetExceeded):
+        go(GIVEN, max_tokens=360, max_seconds=500)
+    lay_still_s = 1000.0
+    assert go(max_tokens=1_000_000)["predictions"]
+    assert 0 < graph.get_state(place).values["ran_s"] < 500
+
+
+def test_a_resume_may_not_be_charged_to_a_model_without_a_price(serve, monkeypatch):
+    server, _, _, go = thread(serve, Mind())
+    with pytest.raises(BudgetExceeded):
+        go(GIVEN, max_tokens=360)
+    sent = len(server.requests)
+    monkeypatch.setattr("agents.budget.price_of", _unknown)
+    with pytest.raises(InputError, match="price"):
+        go(max_tokens=1_000_000, max_usd=1.0)
+    assert len(server.requests) == sent
+
+
+def _unknown(*_):
+    raise InputError("price", "not known")
