@@ -92,13 +92,13 @@ def test_a_run_stopped_by_its_budget_goes_on_from_its_record_and_pays_nothing_tw
     assert done.json["predictions"] == whole.json["predictions"]
 
 
-def test_a_dry_run_shows_the_first_prompts_and_the_estimate_and_asks_nobody(iikea, monkeypatch):
+def test_a_dry_run_shows_the_first_prompts_and_the_estimate_and_asks_nobody(iikea):
     with served(Mind()) as server:
-        monkeypatch.delenv("OPENAI_API_KEY")
-        found = iikea("predict", *HISTORY, *SMALL, *PRICES, "--dry-run", "--json").json
-        shown = iikea("predict", *HISTORY, *SMALL, *PRICES, "--dry-run")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delenv("OPENAI_API_KEY")
+            found = iikea("predict", *HISTORY, *SMALL, *PRICES, "--dry-run", "--json").json
+            shown = iikea("predict", *HISTORY, *SMALL, *PRICES, "--dry-run")
         assert server.requests == []
-        monkeypatch.setenv("OPENAI_API_KEY", KEY)
         real = iikea("predict", *HISTORY, *SMALL, *PRICES, "--json").json
     first, *reads = found["prompts"]
     assert (first["task"], first["certain"]) == ("write_query", True)
