@@ -33,10 +33,11 @@ def rehearse(
     result = predicting.run(history, comment, comment_checked, unlimited, rehearsal)
     asked = [_prompt(request) for request in rehearsal.requests if len(request["messages"]) == 2]
     first = [prompt for task in _FIRST for prompt in asked if prompt["task"] == task] or asked[:1]
+    estimate = result.cost.model_copy(update={"estimated": result.cost.requests > 0})
     return {
         "dry_run": True,
         "prompts": [prompt | {"certain": place == 0} for place, prompt in enumerate(first)],
-        "estimate": result.cost.model_dump(mode="json", exclude={"seconds"}),
+        "estimate": estimate.model_dump(mode="json", exclude={"seconds"}),
         "notices": [*result.notices, *_over(result.cost, context)],
         "refusal": result.refusal.model_dump(mode="json") if result.refusal else None,
     }

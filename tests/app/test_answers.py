@@ -106,6 +106,7 @@ def test_a_dry_run_shows_the_first_prompts_and_the_estimate_and_asks_nobody(iike
     sent = [body["messages"] for body in server.bodies]
     assert [first["system"], first["case"]] == [sent[0][0]["content"], json.loads(sent[0][1]["content"])]
     estimate = found["estimate"]
+    assert estimate["estimated"] is True
     assert estimate["requests"] == real["cost"]["requests"] == len(sent)
     assert estimate["tokens_in"] > sum(len(m[1]["content"]) for m in sent) / 4
     expected = (estimate["tokens_in"] * 1 + estimate["tokens_out"] * 10) / 1e6
