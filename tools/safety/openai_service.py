@@ -1,16 +1,18 @@
 """OpenAI's service, or the compatible server that the operator's environment names: address, key, client."""
 
 import os
-from functools import cache
 from typing import Any
 
 from pydantic import SecretStr
 
 from tools.safety.addresses import Address, address_of
 from tools.safety.destinations import is_near
+from tools.safety.limits import request_seconds
+from tools.safety.timed_client import timed_client
 
 _OPENAI = "https://api.openai.com/v1"
 _KEY = "OPENAI_API_KEY"
+_PROXY = "OPENAI_PROXY"
 
 
 def openai_address() -> Address:
@@ -32,12 +34,13 @@ def openai_key(address: Address) -> SecretStr | None:
 
 
 def client_options(address: Address) -> dict[str, Any]:
-    """What has a client go to the very address, where that is near: by no proxy, to no redirect."""
-    return {"http_client": _direct_client(), "openai_proxy": None} if is_near(address) else {}
+    """What has a client end each request in time, and go to the very address where that is near.
 
+    A near address is asked by no proxy, and no redirect is followed.
 
-@cache
-def _direct_client() -> object:
-    from openai import DefaultHttpxClient
-
-    return DefaultHttpxClient(trust_env=False, follow_redirects=False)
+    Raises:
+        InputError: the operator's limit of time is none.
+    """
+    near, proxy = is_near(address), os.environ.get(_PROXY) or None
+    client = timed_client(request_seconds(), is_direct=near, proxy=None if near else proxy)
+    return {"http_client": client, "openai_proxy": None}
