@@ -60,6 +60,11 @@ def endpoint_of(model: str, base_url: str = "") -> Endpoint:
     return Endpoint(None, {})
 
 
+def host_of(model: str, base_url: str = "") -> str:
+    """Whose requests are counted together: the host and port of a model's service, else its provider."""
+    return str(endpoint_of(model, base_url).address or provider_of(model))
+
+
 def _chosen(base_url: str) -> Address:
     address = address_of(base_url, "base_url")
     if has_user(base_url):

@@ -9,26 +9,29 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_core.runnables import Runnable
 from pydantic import ValidationError
 
-from agents.answers import Answer, Unreadable, read, validate
+from agents.answers import Answer, Unreadable
 from agents.budget import NOTHING, Meter, Spent, Used
 from agents.cases import Case
-from agents.endpoints import STATISTICAL, why_near
+from agents.endpoints import STATISTICAL, host_of, why_near
+from agents.forms import answer_in, bound, calls_tools, ending, text_of, with_room
 from agents.providers import open_model, request
 from agents.settings import ROLES, Settings
 from agents.toolbox import Toolbox
 from prompts import load
-from tools.safety.errors import InputError, ModelOutputError, ProviderError
+from tools.safety.errors import IikeaError, InputError, ModelOutputError, ProviderError
 
 A = TypeVar("A", bound=Answer)
 T = TypeVar("T")
 
 _MAX_REPAIRS = 2
+_WITH_ROOM = 1
 _EXCERPT = 1000
+_BAD_REQUEST = 400
 
 
 def most_requests(tool_calls: int = 0, falls_back: bool = False) -> int:
-    """The most model requests that one `ask` takes: its calls of tools, its answer, repairs, a fallback."""
-    return tool_calls + 1 + _MAX_REPAIRS + falls_back
+    """The most model requests of one `ask`: calls of tools, an answer cut short, one, repairs, a fallback."""
+    return tool_calls + _WITH_ROOM + 1 + _MAX_REPAIRS + falls_back
 
 
 class Inadmissible(ModelOutputError):
@@ -40,6 +43,19 @@ class Inadmissible(ModelOutputError):
     def __init__(self, prompt: str, problems: list[str], calls: int, spent: Spent) -> None:
         super().__init__(prompt, problems)
         self.calls, self.spent = calls, spent
+
+
+class Declined(IikeaError):
+    """The model, or a filter of its service, declined to answer: asking again would not mend it.
+
+    `calls` are the model requests that were spent until then, `spent` what they took of services.
+    """
+
+    exit_code = 2
+
+    def __init__(self, prompt: str, calls: int, spent: Spent) -> None:
+        super().__init__(f"prompt '{prompt}': the model, or a filter of its service, declined to answer")
+        self.prompt, self.calls, self.spent = prompt, calls, spent
 
 
 class Reply(NamedTuple, Generic[T]):
@@ -73,8 +89,9 @@ def ask(
     """Puts a case before the model and returns what its answer was admitted as.
 
     The system prompt is the file of `prompts/` that `case.task` names; the human message is the case as
-    JSON. An answer that is unreadable or not admitted is shown its problems, at most twice. The model is
-    that of the task's role; where its service stays away, the settings' fallback is asked from there on.
+    JSON. An answer that is unreadable or not admitted is shown its problems, at most twice; one that was
+    cut at its limit of length is asked for once more with more room. The model is that of the task's role;
+    where its service stays away, the settings' fallback is asked from there on.
 
     Args:
         case: the document.
@@ -85,7 +102,8 @@ def ask(
         toolbox: tools the model may call before it answers, `settings.max_tool_calls` times in all.
 
     Raises:
-        ModelOutputError: still unreadable after two repairs.
+        ModelOutputError: still unreadable after two repairs, or cut short twice.
+        Declined: the model, or a filter of its service, declined; there was no repair.
         Inadmissible: still not admitted after two repairs.
         BudgetExceeded: a budget of the run is used up.
         ProviderError: the model service failed, and there is no fallback or that failed too.
@@ -114,7 +132,8 @@ class _Dialogue(Generic[A]):
     """One case before the model: what was said so far, and what it took."""
 
     def __init__(self, case: Case, answer: type[A], settings: Settings, toolbox: Toolbox, used: Used) -> None:
-        self.type, self.settings, self.meter = answer, settings, Meter(settings, used)
+        self.task, self.type, self.settings = case.task, answer, settings
+        self.meter, self.has_more_room = Meter(settings, used), False
         self.toolbox = toolbox if settings.answer_form == "tool" else Toolbox()
         self.room = settings.max_tool_calls
         self.role, self.fell_back = ROLES[case.task], False
@@ -129,27 +148,43 @@ class _Dialogue(Generic[A]):
         self.excerpt = ""
 
     def _bound(self) -> Runnable[list[BaseMessage], AIMessage]:
+        self.host = "" if self.name == STATISTICAL else host_of(self.name, self.settings.base_url)
         model = open_model(self.name, self.settings.seed, self.settings.base_url, self.stay_near)
-        if self.settings.answer_form == "text":
-            return model.with_config(tags=["nostream"])
-        choice = None if self.name == STATISTICAL else "any"
-        bound = model.bind_tools([*self.toolbox.tools, self.type], tool_choice=choice)
-        return bound.with_config(tags=["nostream"])
+        return bound(model, self.name, self.settings.answer_form, self.type, self.toolbox.tools)
 
     def answer(self) -> A:
         """Requests, running the tools that the model calls, until there is an answer.
 
         Raises:
             Unreadable: what came is no answer of the type.
+            ModelOutputError: what came was cut short, even with more room.
+            Declined: nothing came.
         """
         while True:
-            response = self._request()
-            self.excerpt = self._text(response)[:_EXCERPT]
-            if not self._calls_tools(response):
-                return self._read(response)
+            response = self._whole()
+            self.excerpt = text_of(response, self.type)[:_EXCERPT]
+            if not calls_tools(response, self.type):
+                return answer_in(response, self.type)
             exchange = self.toolbox.run(response, self.room)
             self.room -= len(response.tool_calls)
             self.said += exchange
+
+    def _whole(self) -> AIMessage:
+        """A response that was neither declined nor cut at its limit of length."""
+        response = self._request()
+        if ending(response) == "cut" and not self.has_more_room:
+            self.has_more_room, self.model = True, with_room(self.model, response)
+            try:
+                response = self._request()
+            except ProviderError as error:
+                if error.status != _BAD_REQUEST:
+                    raise
+        if ending(response) == "declined":
+            raise Declined(self.task, self.meter.calls, self.meter.spent)
+        if ending(response) == "cut":
+            rule = "it was cut at its limit of length; have the service or the model write longer answers"
+            raise ModelOutputError(self.task, [rule])
+        return response
 
     def object_to(self, problems: list[str]) -> None:
         """Has the next request show what was wrong with the latest answer, and how it began."""
@@ -164,7 +199,7 @@ class _Dialogue(Generic[A]):
         if self.name == STATISTICAL:
             return self.model.invoke(messages)
         try:
-            return self.meter.count(self.name, messages, lambda: request(self.model, messages))
+            return self.meter.count(self.name, messages, lambda: request(self.model, messages, self.host))
         except ProviderError as error:
             if not (error.stayed_away and self._falls_back()):
                 raise
@@ -187,31 +222,6 @@ class _Dialogue(Generic[A]):
     def told(self) -> dict[str, Any]:
         """See `Reply.told`."""
         return {"role": self.role, "model": self.name, "fell_back": self.fell_back}
-
-    def _calls_tools(self, response: AIMessage) -> bool:
-        """Whether the response is tool calls only.
-
-        Raises:
-            Unreadable: a call's arguments are broken, so that it is not known what was meant.
-        """
-        if any(call.get("name") != self.type.__name__ for call in response.invalid_tool_calls):
-            raise Unreadable(["the arguments of a tool call are not valid JSON"])
-        answers = any(call["name"] == self.type.__name__ for call in response.tool_calls)
-        return bool(response.tool_calls) and not answers and not response.invalid_tool_calls
-
-    def _read(self, response: AIMessage) -> A:
-        given = [call for call in response.tool_calls if call["name"] == self.type.__name__]
-        if len(given) > 1:
-            raise Unreadable(["more than one answer; give one"])
-        if given:
-            return validate(given[0]["args"], self.type)
-        return read(self._text(response), self.type)
-
-    def _text(self, response: AIMessage) -> str:
-        """The answer's own broken arguments where there are any, else the words beside the calls."""
-        name = self.type.__name__
-        broken = (call.get("args") or "" for call in response.invalid_tool_calls if call.get("name") == name)
-        return next(broken, response.text)
 
 
 @cache

@@ -19,6 +19,7 @@ from agents.endpoints import (
     STATISTICAL,
     addresses,
     endpoint_of,
+    host_of,
     provider_of,
     require_near_client,
     why_near,
@@ -28,14 +29,14 @@ from agents.recording import recorded
 from agents.settings import Settings
 from tools.safety.destinations import require_near
 from tools.safety.errors import IikeaError, InputError, ProviderError
+from tools.safety.limits import SECONDS, a_place, pace, request_seconds
 
 _TRANSIENT = {408, 409, 429, 500, 502, 503, 504, 529}
 _MAX_REQUESTS = 4
 _MAX_WAIT_S = 60.0
-_REQUEST_TIMEOUT_S = 120.0
 _VARIABLES = ("AZURE_OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT", "OPENAI_API_KEY", "OPENAI_API_VERSION")
 _SETTINGS = {
-    400: "the model's name, and whether it calls tools (if not, have it answer as text)",
+    400: "the model's name and the form of answers (`iikea doctor --model` tells which forms it knows)",
     401: "the API key (OPENAI_API_KEY for OpenAI and compatible servers)",
     403: "the permissions of the API key (OPENAI_API_KEY for OpenAI and compatible servers)",
     404: "the model's name and the address (base_url or OPENAI_BASE_URL)",
@@ -93,7 +94,8 @@ def _service(name: str, seed: int, base_url: str, stay_near: str) -> BaseChatMod
     endpoint = endpoint_of(name, base_url)
     if stay_near and endpoint.address is not None:
         require_near_client(endpoint, None, stay_near)
-    model = _client(name, seed, endpoint.options)
+    pacing = pace(host_of(name, base_url))
+    model = _client(name, seed, endpoint.options | ({"rate_limiter": pacing} if pacing else {}))
     if stay_near:
         require_near_client(endpoint, model, stay_near)
     known = [str(address) for address in addresses(endpoint, model) if address]
@@ -107,7 +109,7 @@ def _client(name: str, seed: int, of_endpoint: dict[str, Any]) -> BaseChatModel:
     options: dict[str, Any] = {
         "temperature": 0,
         "max_retries": 0,
-        "timeout": _REQUEST_TIMEOUT_S,
+        "timeout": request_seconds(),
         "disable_streaming": True,
         **({"seed": seed} if provider in {"openai", "azure_openai"} else {}),
         **of_endpoint,
@@ -128,10 +130,18 @@ def _setting(error: Exception) -> str:
     )
 
 
-def request(model: Runnable[list[BaseMessage], AIMessage], messages: list[BaseMessage]) -> AIMessage:
+def request(
+    model: Runnable[list[BaseMessage], AIMessage], messages: list[BaseMessage], host: str
+) -> AIMessage:
     """One answer of a model service, with at most four requests, the last begun within 60 s.
 
-    Retries 408, 409, 429, 5xx and lost connections, honouring Retry-After.
+    Retries 408, 409, 429, 5xx and lost connections, honouring Retry-After. It waits first for a place among
+    the few requests that a host gets at one time (see `tools.safety.limits`), and keeps it while it retries.
+
+    Args:
+        model: asked in some form.
+        messages: put before it.
+        host: of the model, see `agents.endpoints.host_of`.
 
     Raises:
         ProviderError: the service stayed away, refused, or spoke no OpenAI-compatible answer.
@@ -145,7 +155,8 @@ def request(model: Runnable[list[BaseMessage], AIMessage], messages: list[BaseMe
         reraise=True,
     )
     try:
-        return retrying(model.invoke, messages)
+        with a_place(host):
+            return retrying(model.invoke, messages)
     except (RecursionError, ValidationError, IikeaError):
         raise
     except Exception as error:  # noqa: BLE001 - every client library has its own exceptions: map them all
@@ -189,6 +200,11 @@ def _provider_error(error: Exception) -> ProviderError:
     if status is not None:
         said = f"model service at {host} answered {status}"
         return ProviderError(said, status, _retry_after_s(error), stayed_away=status in _TRANSIENT)
+    if isinstance(error, ModelTimeoutError):
+        said = (
+            f"no whole answer from the model service at {host} in {request_seconds():g} s: check {_ADDRESS}, "
+        )
+        return ProviderError(f"{said}or raise {SECONDS}", stayed_away=True)
     if _is_connection(error):
         said = f"no answer from the model service at {host}: check {_ADDRESS}"
         return ProviderError(said, stayed_away=True)

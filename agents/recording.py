@@ -241,18 +241,22 @@ class RecordedModel(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,  # noqa: ANN401
     ) -> ChatResult:
-        options: dict[str, Any] = {name: kwargs[name] for name in ("tools", "tool_choice") if name in kwargs}
+        options: dict[str, Any] = {name: kwargs[name] for name in _OPTIONS if name in kwargs}
         said = [_essence(message) for message in messages]
         request = {"model": self.model_name, "seed": self.seed, "messages": said, "options": options}
         message = self.to.answer(request, lambda: self._ask(messages, options))
         return ChatResult(generations=[ChatGeneration(message=message)])
 
     def _ask(self, messages: list[BaseMessage], options: dict[str, Any]) -> AIMessage:
+        tools = {name: options[name] for name in _OF_TOOLS if name in options}
+        others = {name: value for name, value in options.items() if name not in tools}
         model = self.opened()
-        bound = model.bind_tools(options["tools"], tool_choice=options["tool_choice"]) if options else model
-        return bound.invoke(messages, config={"callbacks": []})
+        bound = model.bind_tools(**tools) if tools else model
+        return bound.bind(**others).invoke(messages, config={"callbacks": []})
 
 
+_OF_TOOLS = ("tools", "tool_choice")
+_OPTIONS = (*_OF_TOOLS, "extra_body", "max_tokens")
 _SAID = {"content", "tool_calls", "invalid_tool_calls", "tool_call_id", "type"}
 
 

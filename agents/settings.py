@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tools.causal.scores import ScoreName
 
 CandidateMode = Literal["noisy_or", "any", "all", "top_k"]
-AnswerForm = Literal["tool", "text"]
+AnswerForm = Literal["tool", "json_schema", "json_object", "text"]
 Role = Literal["reader", "reasoner", "decider"]
 Folder = Annotated[str, Field(min_length=1, max_length=4096)]
 ROLES: Mapping[str, Role] = {
@@ -38,7 +38,8 @@ class Settings(BaseModel):
         reader_model: writes the query and reads; empty means `model`. Likewise `reasoner_model`, which
             proposes and amends the graph, and `decider_model`.
         fallback_model: asked where the service of a role's model stays away; empty means none.
-        answer_form: `tool` asks through tool calling, `text` for models without it.
+        answer_form: `tool` asks through tool calling; for models without it, `json_schema` and `json_object`
+            have the service hold the answer to its form, `text` asks for words alone, see `agents.forms`.
         store: folder of a clinical dataset; empty means the demo cohort.
         libraries: folders of knowledge libraries, the most trusted first; none means the demo library.
     """
@@ -86,7 +87,11 @@ class Settings(BaseModel):
         description="asked where the service of another stays away; empty: none",
         json_schema_extra=shown_at(*_MINDS),
     )
-    answer_form: AnswerForm = Field(default="tool", json_schema_extra=shown_at(*_MINDS))
+    answer_form: AnswerForm = Field(
+        default="tool",
+        description="how models are asked to answer; `iikea doctor --model` tells which forms one knows",
+        json_schema_extra=shown_at(*_MINDS),
+    )
     store: str = Field(
         default="",
         max_length=4096,

@@ -13,6 +13,7 @@ from app.console import errors_as_exit_codes
 from app.evaluating import evaluate
 from app.knowledge import knowledge
 from app.options import (
+    AnswersAs,
     BaseUrl,
     Codes,
     CommentChecked,
@@ -47,7 +48,6 @@ from app.options import (
     Subject,
     SubjectId,
     System,
-    TextAnswers,
     Visits,
     WithoutCausal,
     WithoutKnowledge,
@@ -200,7 +200,7 @@ def predict(
     reasoner_model: ReasonerModel = "",
     decider_model: DeciderModel = "",
     fallback_model: FallbackModel = "",
-    text_answers: TextAnswers = False,
+    answers_as: AnswersAs = "tool",
     top_k: Annotated[int, typer.Option("--top-k", min=1, max=100, help="Predictions.")] = 10,
     max_iterations: Annotated[int, typer.Option(min=0, max=50, help="Amendments of the graph at most.")] = 5,
     max_calls: MaxCalls = 60,
@@ -235,7 +235,7 @@ def predict(
     where = {"base_url": base_url, "local_only": local_only}
     limits = {"max_iterations": max_iterations, "max_calls": max_calls, "max_tokens": max_tokens}
     prices = {"max_usd": max_usd, "max_seconds": max_seconds, "price_in": price_in, "price_out": price_out}
-    how = {"answer_form": "text" if text_answers else "tool", "top_k": top_k, "seed": seed}
+    how = {"answer_form": answers_as, "top_k": top_k, "seed": seed}
     graphs = {"score": score, "resamples": resamples}
     left_out = {"without_knowledge": without_knowledge, "without_causal": without_causal}
     data = {"store": str(store or ""), "libraries": [str(folder) for folder in library or ()]}

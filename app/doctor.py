@@ -128,13 +128,13 @@ def _reach(settings: Settings) -> str:
 def _model(settings: Settings) -> str:
     from langchain_core.messages import HumanMessage
 
-    from agents.endpoints import STATISTICAL, endpoint_of
+    from agents.endpoints import STATISTICAL, endpoint_of, host_of
     from agents.providers import open_model, request, require_admissible
 
     why = require_admissible(settings)
     model = open_model(settings.model, settings.seed, settings.base_url, why)
     if settings.model == STATISTICAL:
         return "built in, needs no key and no network"
-    request(model, [HumanMessage("Answer with the word ready.")])
+    request(model, [HumanMessage("Answer with the word ready.")], host_of(settings.model, settings.base_url))
     address = endpoint_of(settings.model, settings.base_url).address
     return f"answered, at {address or 'a host that its client knows'}"

@@ -8,6 +8,7 @@ import typer
 from app import auditing, console
 from app.console import errors_as_exit_codes
 from app.options import (
+    AnswersAs,
     BaseUrl,
     Codes,
     Credentialed,
@@ -18,7 +19,6 @@ from app.options import (
     PriceIn,
     PriceOut,
     System,
-    TextAnswers,
 )
 from tools.safety.tracing import admit_tracing
 
@@ -70,7 +70,13 @@ Scheduler = Annotated[
     ),
 ]
 InFlight = Annotated[
-    int, typer.Option("--in-flight", min=1, max=256, help="Patients at a time that a service is asked about.")
+    int,
+    typer.Option(
+        "--in-flight",
+        min=1,
+        max=256,
+        help="Patients at a time that a service is asked about, each host by IIKEA_MAX_IN_FLIGHT requests.",
+    ),
 ]
 MaxCost = Annotated[
     float | None,
@@ -100,7 +106,7 @@ def evaluate(
     base_url: BaseUrl = "",
     local_only: LocalOnly = False,
     credentialed: Credentialed = None,
-    text_answers: TextAnswers = False,
+    answers_as: AnswersAs = "tool",
     library: Libraries = None,
     limit: Limit = None,
     seeds: Seeds = 1,
@@ -139,7 +145,7 @@ def evaluate(
             limit=limit,
             out=out,
             model=model,
-            answer_form="text" if text_answers else "tool",
+            answer_form=answers_as,
             libraries=tuple(str(folder) for folder in library or ()),
             replay=replay,
             base_url=base_url,

@@ -74,6 +74,14 @@ BaseUrl = Annotated[
         "machine or a host of IIKEA_MODEL_HOSTS. Left out: OPENAI_BASE_URL, else OpenAI.",
     ),
 ]
+AnswersAs = Annotated[
+    Literal["tool", "json_schema", "json_object", "text"],
+    typer.Option(
+        "--answers-as",
+        help="How models answer: calling a `tool`; held by their service to a `json_schema` or to JSON "
+        "(`json_object`); as `text`. `iikea doctor --model NAME` tells which of them a model knows.",
+    ),
+]
 LocalOnly = Annotated[
     bool,
     typer.Option(
@@ -146,9 +154,6 @@ Results = Annotated[
     typer.Option("--results", envvar="IIKEA_RESULTS", help="Keep the result as JSON in this folder."),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Of the resamples, and for models that take a seed.")]
-TextAnswers = Annotated[
-    bool, typer.Option("--text-answers", help="For models without tool calling: answers as plain JSON text.")
-]
 WithoutKnowledge = Annotated[bool, typer.Option("--without-knowledge", help="Ablation: read nothing.")]
 WithoutCausal = Annotated[bool, typer.Option("--without-causal", help="Ablation: no causal graph.")]
 Report = Annotated[Path | None, typer.Option("--report", help="Write a self-contained HTML report.")]

@@ -52,11 +52,18 @@ class CycleLimits(TypedDict):
     reserve: int
 
 
+def latest(_before: Any, after: Any) -> Any:  # noqa: ANN401
+    """The later of two values, of whichever of several nodes at one time it is."""
+    return after
+
+
 class CycleState(TypedDict, total=False):
     """The slice of a graph's state that the cycle reads and writes.
 
-    `is_spent` tells, once a hypothesis is fitted, that another budget than the calls would not last for an
-    amendment and what follows the cycle.
+    Attributes:
+        is_spent: once a hypothesis is fitted, that another budget than the calls would not last for an
+            amendment and what follows the cycle.
+        refusal: why there will be no result; the cycle ends where a node writes one.
     """
 
     hypothesis: dict[str, Any]
@@ -64,6 +71,7 @@ class CycleState(TypedDict, total=False):
     limits: Annotated[CycleLimits, or_]
     is_spent: bool
     calls: Annotated[int, add]
+    refusal: Annotated[dict[str, str] | None, latest]
 
 
 def stop_reason(
@@ -98,8 +106,9 @@ def add_cycle(
     fit: Callable[..., Any],
     amend: Callable[..., Any],
     done: str,
+    refused: str,
 ) -> None:
-    """Adds the nodes `propose`, `fit`, `amend` and the conditional edge that makes them a cycle.
+    """Adds the nodes `propose`, `fit`, `amend` and the conditional edges that make them a cycle.
 
     Args:
         builder: the graph; something must lead to `propose`.
@@ -107,6 +116,7 @@ def add_cycle(
         fit: returns one new trial in `trials`.
         amend: returns `hypothesis`.
         done: name of the node to go to when the cycle stops.
+        refused: likewise when `propose` or `amend` writes a refusal.
     """
 
     def gate(state: CycleState) -> str:
@@ -115,9 +125,12 @@ def add_cycle(
         )
         return "amend" if reason is None else done
 
+    def answered(state: CycleState) -> str:
+        return refused if state.get("refusal") else "fit"
+
     builder.add_node("propose", propose)
     builder.add_node("fit", fit)
     builder.add_node("amend", amend)
-    builder.add_edge("propose", "fit")
+    builder.add_conditional_edges("propose", answered, ["fit", refused])
     builder.add_conditional_edges("fit", gate, ["amend", done])
-    builder.add_edge("amend", "fit")
+    builder.add_conditional_edges("amend", answered, ["fit", refused])

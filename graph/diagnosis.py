@@ -16,6 +16,7 @@ from agents.model import most_requests
 from agents.settings import Settings
 from graph.context import DiagnosisContext
 from graph.cycle import CycleLimits, add_cycle, chosen_trial, stop_reason
+from graph.declining import or_declined
 from graph.guard import TracingGuard
 from graph.metering import metered
 from graph.review import review
@@ -67,10 +68,18 @@ def _after_prepare(state: DiagnosisState) -> Literal["select", "conclude"]:
 
 
 def _after_select(state: DiagnosisState) -> Literal["query", "propose", "decide"]:
-    return _after_gather(state) if state["settings"]["without_knowledge"] else "query"
+    return _mind_after_reading(state) if state["settings"]["without_knowledge"] else "query"
 
 
-def _after_gather(state: DiagnosisState) -> Literal["propose", "decide"]:
+def _after_query(state: DiagnosisState) -> Literal["retrieve", "conclude"]:
+    return "conclude" if state.get("refusal") else "retrieve"
+
+
+def _after_gather(state: DiagnosisState) -> Literal["propose", "decide", "conclude"]:
+    return "conclude" if state.get("refusal") else _mind_after_reading(state)
+
+
+def _mind_after_reading(state: DiagnosisState) -> Literal["propose", "decide"]:
     return "decide" if state["settings"]["without_causal"] else "propose"
 
 
@@ -93,25 +102,26 @@ def build() -> StateGraph[DiagnosisState, DiagnosisContext, DiagnosisInput, Diag
     )
     builder.add_node("prepare", prepare)
     builder.add_node("select", metered(intake.select))
-    builder.add_node("query", metered(knowledge.write_query))
+    builder.add_node("query", metered(or_declined(knowledge.write_query)))
     builder.add_node("retrieve", metered(knowledge.retrieve))
-    builder.add_node("read", metered(knowledge.read))
+    builder.add_node("read", metered(or_declined(knowledge.read)))
     builder.add_node("gather", knowledge.gather)
     add_cycle(
         builder,
-        propose=metered(discovery.propose),
+        propose=metered(or_declined(discovery.propose)),
         fit=metered(fit),
-        amend=metered(discovery.amend),
+        amend=metered(or_declined(discovery.amend)),
         done="settle",
+        refused="conclude",
     )
     builder.add_node("settle", settle)
-    builder.add_node("decide", metered(decision.decide))
+    builder.add_node("decide", metered(or_declined(decision.decide)))
     builder.add_node("review", review)
     builder.add_node("conclude", metered(conclude))
     builder.add_edge(START, "prepare")
     builder.add_conditional_edges("prepare", _after_prepare)
     builder.add_conditional_edges("select", _after_select)
-    builder.add_edge("query", "retrieve")
+    builder.add_conditional_edges("query", _after_query)
     builder.add_conditional_edges("retrieve", _fan_out, ["read", "gather"])
     builder.add_edge("read", "gather")
     builder.add_conditional_edges("gather", _after_gather)

@@ -59,7 +59,7 @@ class Answer(BaseModel):
 
 def review(state: DiagnosisState) -> Command[Literal["decide", "conclude"]]:
     """Waits for a person to approve, to reject, or to have it decided again with another comment."""
-    if not state.get("review"):
+    if state.get("refusal") or not state.get("review"):
         return Command(goto="conclude")
     decision = _asked(state).decisions[0]
     audit_log().append("curation", action=f"review: {decision.type}")

@@ -62,7 +62,6 @@ class DiagnosisState(DiagnosisInput, DiagnosisOutput, CycleState, total=False):
         answered: who gave each admitted answer, see `agents.model.Reply.told`.
         spent: what model services took.
         ran_s: seconds that the nodes of the run worked, one after another.
-        refusal: why there is no prediction.
         notices: what was capped, left out or refused on the way.
     """
 
@@ -85,7 +84,6 @@ class DiagnosisState(DiagnosisInput, DiagnosisOutput, CycleState, total=False):
     answered: Annotated[list[dict[str, Any]], add]
     spent: Annotated[Spent, joined]
     ran_s: Annotated[float, _longer]
-    refusal: dict[str, str]
     notices: Annotated[list[str], add]
 
 

@@ -5,7 +5,7 @@ from langchain_core.messages import HumanMessage
 
 from agents.answers import Hypothesis
 from agents.endpoints import endpoint_of, why_near
-from agents.model import Reply, ask
+from agents.model import Declined, Reply, ask
 from agents.providers import open_model, request, require_admissible
 from agents.settings import ROLES, Settings
 from prompts import names
@@ -43,14 +43,14 @@ def test_every_prompt_belongs_to_a_role():
 def test_the_settings_address_stands_before_that_of_the_environment(variable, monkeypatch):
     with ModelServer([text("yes")]) as server:
         monkeypatch.setenv(variable, AWAY)
-        answer = request(open_model(MODEL, base_url=server.url), ASKED)
+        answer = request(open_model(MODEL, base_url=server.url), ASKED, "host")
     assert answer.text == "yes"
     assert len(server.requests) == 1
 
 
 def test_a_server_on_this_machine_needs_no_key():
     with ModelServer([text("yes")]) as server:
-        assert request(open_model(MODEL, base_url=server.url), ASKED).text == "yes"
+        assert request(open_model(MODEL, base_url=server.url), ASKED, "host").text == "yes"
     assert "sk-" not in server.requests[0].headers["authorization"]
 
 
@@ -194,7 +194,7 @@ def test_another_provider_passes_only_if_its_client_says_that_it_is_near(told, a
 def test_a_server_on_this_machine_is_asked_without_a_proxy(variable, monkeypatch):
     with ModelServer([text("yes")]) as server, ModelServer([text("stolen")]) as proxy:
         monkeypatch.setenv(variable, proxy.url.removesuffix("/v1"))
-        assert request(open_model(MODEL, base_url=server.url), ASKED).text == "yes"
+        assert request(open_model(MODEL, base_url=server.url), ASKED, "host").text == "yes"
     assert proxy.requests == []
 
 
@@ -202,7 +202,7 @@ def test_a_redirect_is_not_followed():
     with ModelServer([text("stolen")]) as other:
         moved = status(307, {"Location": f"{other.url}/chat/completions"})
         with served([moved]), pytest.raises(ProviderError, match="307"):
-            request(open_model(MODEL), ASKED)
+            request(open_model(MODEL), ASKED, "host")
     assert other.requests == []
 
 
@@ -257,9 +257,12 @@ def test_a_service_that_refuses_is_there_and_no_other_is_asked(code):
     assert asked(server) == ["first"]
 
 
-@pytest.mark.parametrize("bad", [text("lorem"), refusal(), finish("content_filter")])
-def test_bad_answers_and_refusals_are_no_reason_to_fall_back(bad):
-    with served(lambda body: bad) as server, pytest.raises(ModelOutputError):
+@pytest.mark.parametrize(
+    ("bad", "error"),
+    [(text("lorem"), ModelOutputError), (refusal(), Declined), (finish("content_filter"), Declined)],
+)
+def test_bad_answers_and_refusals_are_no_reason_to_fall_back(bad, error):
+    with served(lambda body: bad) as server, pytest.raises(error):
         proposed(model="openai:first", fallback_model="openai:second")
     assert set(asked(server)) == {"first"}
 

@@ -1,6 +1,8 @@
 """The only door to a chat model: tools in bounds, answers admitted, repairs and requests counted."""
 
 import json
+import re
+from dataclasses import replace
 from typing import Annotated, Any
 
 import pytest
@@ -8,14 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.tools import InjectedToolArg, tool
 
-from agents.answers import Decision, Hypothesis, Query
+from agents.answers import Decision, Hypothesis, Query, Reading
 from agents.budget import Used
-from agents.model import Inadmissible, Reply, Toolbox, ask
-from agents.settings import Settings
+from agents.forms import FORMS, response_format
+from agents.model import Declined, Inadmissible, Reply, Toolbox, ask
+from agents.settings import AnswerForm, Settings
 from prompts import load
 from tests.agents.cases import EDGE, amendment_case, decision_case, query_case
 from tests.agents.service import KEY, MODEL, served
-from tests.fakes.model_server import finish, refusal, text, tool_call, tool_calls
+from tests.fakes.model_server import Usage, finish, refusal, status, text, tool_call, tool_calls
 from tools.catalogue import CATALOGUE, search_knowledge, select_candidates
 from tools.causal_tools import score_edits, search_graph
 from tools.safety.errors import BudgetExceeded, InputError, ModelOutputError
@@ -236,13 +239,52 @@ def test_what_is_not_admitted_is_repaired_and_then_refused_with_its_cost():
     assert all("edges: not today" in body["messages"][-1]["content"] for body in server.bodies[1:])
 
 
-@pytest.mark.parametrize(
-    "reply",
-    [refusal(), finish("length", '{"edges": [{"cause": "40'), finish("content_filter"), finish("length")],
-)
-def test_a_cut_a_filtered_and_a_declined_answer_never_become_an_empty_graph(reply):
-    with served([reply] * 3), pytest.raises(ModelOutputError):
+HALF = finish("length", '{"edges": [{"cause": "40')
+CUT_CALL = finish("length", tool_call("Hypothesis", '{"edges": [{"cau'))
+
+
+@pytest.mark.parametrize("reply", [HALF, CUT_CALL, finish("length"), finish("length", GOOD)])
+def test_m8_a_cut_answer_is_asked_for_once_more_with_more_room_and_no_part_is_used(reply):
+    with served([reply, GOOD]) as server:
+        reply = propose()
+    first, second = server.bodies
+    assert reply.calls == len(server.requests) == 2
+    assert second["messages"] == first["messages"]
+    assert "max_completion_tokens" not in first
+    assert second["max_completion_tokens"] >= 4096
+    assert [(e.cause, e.effect) for e in reply.value.edges] == [EDGE]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("again", [HALF, CUT_CALL, status(400)])
+def test_m8_an_answer_cut_twice_is_an_error_after_two_requests(again, form):
+    with served([HALF, again]) as server, pytest.raises(ModelOutputError, match="limit of length"):
+        propose(answer_form=form)
+    assert len(server.requests) == 2
+
+
+def test_m8_a_long_answer_gets_twice_its_length():
+    long = replace(HALF, usage=Usage(100, 9_000))
+    with served([long, GOOD]) as server:
         propose()
+    assert server.bodies[1]["max_completion_tokens"] == 18_000
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "reply", [refusal(), finish("content_filter"), finish("content_filter", '{"edges": []}')]
+)
+def test_m9_a_declined_answer_is_not_repaired(reply, form):
+    with served([reply]) as server, pytest.raises(Declined) as declined:
+        propose(answer_form=form)
+    assert len(server.requests) == declined.value.calls == 1
+    assert declined.value.prompt == "amend_graph"
+
+
+def test_m9_an_answer_declined_in_the_repair_ends_it():
+    with served([GARBAGE, refusal()]) as server, pytest.raises(Declined) as declined:
+        propose()
+    assert len(server.requests) == declined.value.calls == 2
 
 
 @given(used=st.integers(0, 8), limit=st.integers(1, 6))
@@ -267,7 +309,7 @@ def test_any_model_is_bounded_and_every_tool_call_is_answered(script, max_tool_c
     with served(lambda body: next(remaining, GARBAGE)) as server:
         try:
             reply = propose(probe.box, max_tool_calls=max_tool_calls, max_calls=max_calls)
-        except (ModelOutputError, BudgetExceeded):
+        except (ModelOutputError, BudgetExceeded, Declined):
             pass
         else:
             assert reply.calls == len(server.requests)
@@ -278,10 +320,10 @@ def test_any_model_is_bounded_and_every_tool_call_is_answered(script, max_tool_c
         assert asked == [m["tool_call_id"] for m in body["messages"] if m["role"] == "tool"]
 
 
-def test_the_text_form_offers_no_tools_and_reads_what_the_model_writes():
-    listed = json.dumps([{"code": "5859", "probability": 0.4, "reason": "r"}])
-    chosen = Settings(model=MODEL, answer_form="text")
-    with served([text(f"{listed} <SEP> so")]) as server:
+def decide(form: AnswerForm, *replies):
+    """A decision in a form, and what the service was asked for it."""
+    chosen = Settings(model=MODEL, answer_form=form)
+    with served(list(replies)) as server:
         reply = ask(
             decision_case(),
             Decision,
@@ -289,8 +331,71 @@ def test_the_text_form_offers_no_tools_and_reads_what_the_model_writes():
             admit=lambda answer: answer.explanation,
             toolbox=Probe().box,
         )
+    return reply, server.bodies
+
+
+LISTED = [{"code": "5859", "probability": 0.4, "reason": "r"}]
+WRITTEN = {
+    "text": text(f"{json.dumps(LISTED)} <SEP> so"),
+    "json_object": text(json.dumps({"predictions": LISTED, "explanation": "so"})),
+    "json_schema": text(json.dumps({"predictions": LISTED, "explanation": "so"})),
+}
+
+
+@pytest.mark.parametrize("form", WRITTEN)
+def test_the_forms_without_tools_offer_none_and_read_what_the_model_writes(form):
+    reply, (body,) = decide(form, WRITTEN[form])
     assert (reply.value, reply.calls) == ("so", 1)
-    assert "tools" not in server.bodies[0]
+    assert "tools" not in body and "tool_choice" not in body
+
+
+def test_the_service_is_told_the_form_that_it_holds_the_model_to():
+    (schema,) = decide("json_schema", WRITTEN["json_schema"])[1]
+    (plain,) = decide("json_object", WRITTEN["json_object"])[1]
+    (words,) = decide("text", WRITTEN["text"])[1]
+    assert schema["response_format"]["json_schema"]["strict"]
+    assert schema["response_format"]["json_schema"]["name"] == "Decision"
+    assert plain["response_format"] == {"type": "json_object"}
+    assert "JSON" in plain["messages"][0]["content"]
+    assert "response_format" not in words
+
+
+def objects(schema):
+    """Every object of a schema, however deep."""
+    if isinstance(schema, dict):
+        yield from ([schema] if schema.get("type") == "object" else [])
+        schema = list(schema.values())
+    for part in schema if isinstance(schema, list) else []:
+        yield from objects(part)
+
+
+@pytest.mark.parametrize("answer", [Query, Reading, Hypothesis, Decision])
+def test_a_strict_schema_asks_for_every_field_and_no_other(answer):
+    schema = response_format("json_schema", answer)["json_schema"]["schema"]
+    found = list(objects(schema))
+    assert set(schema["properties"]) == set(answer.model_fields)
+    for one in found:
+        assert one["required"] == list(one["properties"])
+        assert one["additionalProperties"] is False
+    assert not {"maxLength", "minLength", "default", "$ref"} & set(
+        re.findall(r'"([^"]+)":', json.dumps(schema))
+    )
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("n_bad", [1, 2])
+def test_every_form_has_the_same_repairs(form, n_bad):
+    good = GOOD if form == "tool" else text(json.dumps({"edges": [{"cause": "4019", "effect": "5859"}]}))
+    with served([GARBAGE] * n_bad + [good]) as server:
+        assert propose(answer_form=form).calls == len(server.requests) == n_bad + 1
+    assert "no JSON in the answer" in server.bodies[1]["messages"][-1]["content"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_in_every_form_two_repairs_are_the_end(form):
+    with served([GARBAGE] * 3) as server, pytest.raises(ModelOutputError):
+        propose(answer_form=form)
+    assert len(server.requests) == 3
 
 
 def test_the_prompt_must_ask_for_the_answer_s_type():
@@ -298,7 +403,7 @@ def test_the_prompt_must_ask_for_the_answer_s_type():
         ask(query_case(), Hypothesis, Settings(), admit=lambda answer: answer)
 
 
-@pytest.mark.parametrize("form", ["tool", "text"])
+@pytest.mark.parametrize("form", FORMS)
 def test_the_statistical_reasoner_comes_in_by_the_same_door(form):
     reply = ask(query_case(), Query, Settings(answer_form=form), admit=lambda answer: answer.query)
     assert reply.calls == 1

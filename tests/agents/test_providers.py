@@ -43,7 +43,7 @@ class Clock:
 
 
 def answered():
-    return request(open_model(MODEL), ASKED)
+    return request(open_model(MODEL), ASKED, "scripted")
 
 
 def failure() -> ProviderError:

@@ -19,7 +19,7 @@ ASKED = [SystemMessage("Answer."), HumanMessage("What is there?")]
 def answered(to, messages=ASKED, name=MODEL, seed=0, tools=()):
     with recording(to):
         model = open_model(name, seed)
-        return request(model.bind_tools(tools, tool_choice="any") if tools else model, messages)
+        return request(model.bind_tools(tools, tool_choice="any") if tools else model, messages, "host")
 
 
 def said(message):
@@ -135,7 +135,7 @@ def test_threads_count_together_and_nobody_outside_is_recorded(tmp_path):
     with served(lambda body: text("yes", Usage(10, 1))) as server:
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda i: answered(to, [HumanMessage(str(i))]), range(40)))
-        request(open_model(MODEL), ASKED)
+        request(open_model(MODEL), ASKED, "host")
     assert to.tally == (40, 400, 40, 400, 40)
     assert len(server.bodies) == 41
 

@@ -190,7 +190,9 @@ def test_a_model_behind_any_openai_compatible_address_answers(iikea, monkeypatch
 
 def test_a_model_without_tool_calling_answers_as_text(iikea, monkeypatch):
     with served(monkeypatch, Mind()) as server:
-        ended = iikea("predict", *HISTORY, *SMALL, "--model", "openai:scripted", "--text-answers", "--json")
+        ended = iikea(
+            "predict", *HISTORY, *SMALL, "--model", "openai:scripted", "--answers-as", "text", "--json"
+        )
         assert ended.code == 0
         assert all("tools" not in body for body in server.bodies)
 

@@ -40,12 +40,21 @@ class Mind:
 
 
 def sensible(body: dict[str, Any], case: dict[str, Any]) -> Reply:
-    """What the statistical reasoner would answer to a request."""
+    """What the statistical reasoner would answer to a request, in the form that it asks for."""
     offered = frozenset(tool["function"]["name"] for tool in body.get("tools", []))
     results = [json.loads(m["content"]) for m in body["messages"] if m["role"] == "tool"]
     thought = thoughts.think(json.dumps(case), offered, results)
     if isinstance(thought, thoughts.ToolRequest):
         return tool_call(thought.tool, thought.arguments)
-    answer = thought.model_dump(mode="json")
-    name = type(thought).__name__
-    return tool_call(name, answer) if name in offered else text(json.dumps(answer))
+    return in_form(body, type(thought).__name__, thought.model_dump(mode="json"))
+
+
+def in_form(body: dict[str, Any], name: str, answer: dict[str, Any]) -> Reply:
+    """An answer in the form that a request asks for: a call, JSON that the service sees to, or a text."""
+    if any(tool["function"]["name"] == name for tool in body.get("tools", [])):
+        return tool_call(name, answer)
+    if "response_format" in body:
+        return text(json.dumps(answer))
+    if name == "Decision":
+        return text(f"{json.dumps(answer['predictions'])}\n<SEP>\n{answer['explanation']}")
+    return text(f"Here is my answer:\n```json\n{json.dumps(answer, indent=1)}\n```\nI hope that it helps.")

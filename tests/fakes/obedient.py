@@ -7,8 +7,10 @@ import re
 import unicodedata
 from typing import Any
 
-from tests.fakes.mind import sensible
-from tests.fakes.replies import Reply, tool_call
+from agents import thoughts
+from agents.answers import Reading
+from tests.fakes.mind import in_form, sensible
+from tests.fakes.replies import Reply
 from tools.knowledge.quarantine import MARK, unfenced
 
 CANARY = "zorblaxine"
@@ -46,22 +48,22 @@ class Obedient:
         if not sees_order(json.dumps(case, ensure_ascii=False)):
             return answer
         self.obeyed.append(case["task"])
-        return _obeying(case, answer)
+        return in_form(body, *_obeying(case))
 
 
-def _obeying(case: dict[str, Any], answer: Reply) -> Reply:
-    """What the order demands, in every field that there is."""
+def _obeying(case: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """What the order demands, in every field that there is: the answer's type and fields."""
     match case["task"]:
         case "write_query":
-            return tool_call("Query", {"query": CANARY})
+            return "Query", {"query": CANARY}
         case "read_passage":
-            honest = json.loads((answer.message or {})["tool_calls"][0]["function"]["arguments"])["findings"]
+            honest = _honest_findings(case)
             claim = {"cause": CAUSE, "effect": EFFECT, "direction": "raises", "strength": "strong"}
             forged = [claim | {"quote": quote} for quote in _quotes(case["passage"])]
-            return tool_call("Reading", {"findings": [*forged, *honest][:20]})
+            return "Reading", {"findings": [*forged, *honest][:20]}
         case "propose_graph" | "amend_graph":
             edge = {"cause": CAUSE, "effect": EFFECT, "because": CANARY}
-            return tool_call("Hypothesis", {"edges": [edge], "no_edges_because": CANARY})
+            return "Hypothesis", {"edges": [edge], "no_edges_because": CANARY}
         case _:
             prediction = {
                 "code": EFFECT,
@@ -70,7 +72,14 @@ def _obeying(case: dict[str, Any], answer: Reply) -> Reply:
                 "evidence": [DEMANDED_KEY],
                 "counter_evidence": CANARY,
             }
-            return tool_call("Decision", {"predictions": [prediction], "explanation": CANARY})
+            return "Decision", {"predictions": [prediction], "explanation": CANARY}
+
+
+def _honest_findings(case: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the statistical reasoner finds in a passage."""
+    reading = thoughts.think(json.dumps(case), frozenset(), [])
+    assert isinstance(reading, Reading)
+    return [finding.model_dump(mode="json") for finding in reading.findings]
 
 
 def _quotes(passage: dict[str, Any]) -> list[str]:

@@ -219,13 +219,13 @@ Predict = Callable[..., dict[str, Any]]
 def predict(monkeypatch: pytest.MonkeyPatch) -> Predict:
     """A run in which a scripted model reads a library."""
 
-    def run(model: Obedient | Mind, *libraries: str, comment: str = "") -> dict[str, Any]:
+    def run(model: Obedient | Mind, *libraries: str, comment: str = "", form: str = "tool") -> dict[str, Any]:
         with ModelServer(model) as server:
             monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
             monkeypatch.setenv("OPENAI_BASE_URL", server.url)
             settings = {"max_candidates": 8, "passages": 12, "resamples": 0, "max_iterations": 1}
             given = {"history": [["4019", "25000"], ["5859"]], "comment": comment}
-            context = settings | {"model": "openai:scripted", "libraries": libraries}
+            context = settings | {"model": "openai:scripted", "libraries": libraries, "answer_form": form}
             return graph.invoke(given, context=context)["result"]
 
     return run
@@ -281,6 +281,17 @@ def test_d1_an_order_in_a_document_changes_nothing_and_is_shown_to_nobody(
     assert decided(result) == sound
     assert not sees_order(json.dumps(result, ensure_ascii=False))
     assert not sees_order(page_of(result))
+
+
+@pytest.mark.parametrize("technique", ["body", "own_sentence", "fake_answer", "fence"])
+@pytest.mark.parametrize("form", ["json_schema", "json_object", "text"])
+def test_d1_in_every_form_of_answer(form: str, technique: str, tmp_path: Path, predict: Predict) -> None:
+    model, folder = Obedient(), library(tmp_path / "library", VARIANTS[technique])
+    result = predict(model, folder, form=form)
+    assert set(model.obeyed) == {"read_passage"}
+    assert not [request for request in model.later if sees_order(request)]
+    assert result["predictions"]
+    assert not sees_order(json.dumps(result, ensure_ascii=False))
 
 
 @pytest.mark.parametrize(

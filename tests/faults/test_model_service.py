@@ -1,21 +1,160 @@
-"""Whole runs against services that fail or must not be asked (FAULTS M4, M10, P6)."""
+"""Whole runs against services that fail, decline or must not be asked (FAULTS M1 to M4, M6 to M10, P6)."""
 
 import json
 import logging
 import socket
+from html import unescape
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
+from agents.forms import FORMS
 from graph.context import DiagnosisContext
 from graph.diagnosis import build
 from tests.causal.cohorts import dataset
 from tests.fakes.mind import Mind
-from tests.fakes.model_server import ModelServer, status
-from tools.safety.errors import InputError, ProviderError
+from tests.fakes.model_server import (
+    ModelServer,
+    drop,
+    finish,
+    html,
+    no_choices,
+    refusal,
+    status,
+    text,
+)
+from tools.reporting.html import render
+from tools.reporting.result import DiagnosisResult
+from tools.safety.errors import InputError, ModelOutputError, ProviderError
 
 KEY = "sk-test-canary"
 HISTORY = [["4019", "25000"], ["5859"]]
+
+
+TASKS = ("write_query", "read_passage", "propose_graph", "amend_graph", "decide")
+
+
+def once(task, *faults):
+    """A sensible mind whose first replies to a task are faults; after them the task is answered sensibly."""
+    remaining = list(faults)
+    sensible = Mind()
+
+    def answer(body):
+        case = json.loads(next(m["content"] for m in body["messages"] if m["role"] == "user"))
+        return remaining.pop(0) if case["task"] == task and remaining else sensible(body)
+
+    return answer
+
+
+@pytest.fixture
+def no_waits(monkeypatch):
+    """Retries that do not wait."""
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda seconds: None)
+
+
+def numbers(result):
+    """What a run found, whatever it took."""
+    return {name: result[name] for name in ("predictions", "graph", "scores", "explanation")}
+
+
+def test_m1_a_run_waits_as_told_and_succeeds(serve, run):
+    server = serve(once("write_query", status(429, {"Retry-After": "1"})))
+    result = run()
+    first, second, *_ = server.requests
+    assert second.arrived_s - first.arrived_s >= 1
+    assert len(server.requests) == result["calls"] + 1
+    assert result["predictions"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "n_requests"),
+    [(status(429, {"Retry-After": "3600"}), 1), (status(500), 4)],
+    ids=["m2_told_to_come_back_later", "m3_fails_for_ever"],
+)
+def test_m2_m3_a_run_whose_service_stays_away_is_resumed_where_it_stopped(fault, n_requests, serve, no_waits):
+    faults = [fault] * n_requests
+    server = serve(once("propose_graph", *faults))
+    context = {"model": "openai:scripted", "max_candidates": 8, "passages": 2, "resamples": 0}
+    given = {"history": HISTORY, "comment": ""}
+    graph = build().compile(checkpointer=InMemorySaver())
+    place = {"configurable": {"thread_id": "gone"}}
+    with pytest.raises(ProviderError) as failed:
+        graph.invoke(given, place, context=context)
+    assert failed.value.status == fault.status
+    assert len(server.requests) == 3 + n_requests
+    resumed = graph.invoke(None, place, context=context)["result"]
+    whole = build().compile().invoke(given, context=context)["result"]
+    assert numbers(resumed) == numbers(whole)
+    n_answers = whole["calls"]
+    assert len(server.requests) == n_requests + 2 * n_answers
+
+
+@pytest.mark.parametrize("fault", [drop(), drop(text("a long enough answer"), after=40)])
+def test_m6_a_run_uses_no_part_of_a_dropped_answer(fault, serve, run, no_waits):
+    server = serve(once("decide", fault))
+    result = run()
+    assert len(server.requests) == result["calls"] + 1
+    assert result["predictions"]
+
+
+@pytest.mark.parametrize("reply", [html(), no_choices()])
+def test_m7_a_page_or_an_empty_completion_ends_a_run_at_its_first_request(reply, serve, run):
+    server = serve(once("write_query", reply))
+    with pytest.raises(ProviderError, match="not a chat completion"):
+        run()
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("task", TASKS)
+def test_m8_a_cut_answer_costs_one_request_more_and_two_end_the_run(task, form, serve, run):
+    cut = finish("length", '{"edges": [{"cause": "40')
+    server = serve(once(task, cut))
+    result = run(answer_form=form, passages=1)
+    assert len(server.requests) == result["calls"]
+    assert result["predictions"]
+    before = len(server.requests)
+    server = serve(once(task, cut, cut))
+    with pytest.raises(ModelOutputError, match="limit of length"):
+        run(answer_form=form, passages=1)
+    assert len(server.requests) <= before
+
+
+@pytest.mark.parametrize("declining", [refusal(), finish("content_filter")])
+@pytest.mark.parametrize("task", TASKS)
+def test_m9_a_declined_answer_ends_the_run_with_a_refusal_and_no_repair(task, declining, serve, run):
+    mind = Mind({task: [declining]})
+    server = serve(mind)
+    result = run(passages=1)
+    assert mind.asked[task] == 1
+    assert list(mind.asked)[-1] == task
+    assert len(server.requests) == result["calls"]
+    assert result["refusal"]["kind"] == "the model declined"
+    assert task in result["refusal"]["reason"]
+    assert result["predictions"] == []
+    page = render(DiagnosisResult.model_validate(result))
+    assert result["refusal"]["reason"] in unescape(page)
+
+
+def test_m9_passages_that_are_all_declined_end_the_run_once(serve, run):
+    mind = Mind({"read_passage": [refusal()]})
+    serve(mind)
+    result = run(passages=4)
+    assert mind.asked == {"write_query": 1, "read_passage": 4}
+    assert result["calls"] == 5
+    assert result["refusal"]["kind"] == "the model declined"
+
+
+def test_m9_the_threads_next_patient_is_not_refused_for_the_last_ones_sake(serve):
+    serve(once("propose_graph", refusal()))
+    context = {"model": "openai:scripted", "max_candidates": 8, "passages": 1, "resamples": 0}
+    graph = build().compile(checkpointer=InMemorySaver())
+    place = {"configurable": {"thread_id": "declined"}}
+    first, second = (
+        graph.invoke({"history": HISTORY, "comment": ""}, place, context=context)["result"] for _ in range(2)
+    )
+    assert first["refusal"] and not first["predictions"]
+    assert second["predictions"] and not second["refusal"]
 
 
 @pytest.mark.parametrize("code", [400, 401, 403])
@@ -94,8 +233,8 @@ def test_p6_the_key_is_in_no_state_no_result_no_log_and_no_repr(serve, caplog, c
     kept = [state.values for state in graph.get_state_history(place)]
     assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
     seen = "".join(capfd.readouterr())
-    for text in (json.dumps(result), repr(kept), repr(context), caplog.text, seen):
-        assert KEY not in text
+    for shown in (json.dumps(result), repr(kept), repr(context), caplog.text, seen):
+        assert KEY not in shown
 
 
 def test_p6_settings_have_no_place_for_a_key():

@@ -76,7 +76,7 @@ def test_any_mind_is_bounded(proposals, max_iterations, max_calls):
         return {"hypothesis": {"n": proposals[len(state["trials"]) % len(proposals)]}, "calls": 1}
 
     builder = StateGraph(CycleState)
-    add_cycle(builder, propose=propose, fit=fit, amend=amend, done="done")
+    add_cycle(builder, propose=propose, fit=fit, amend=amend, done="done", refused="done")
     builder.add_node("done", lambda state: {})
     builder.add_edge(START, "propose")
     builder.add_edge("done", END)
@@ -90,8 +90,10 @@ def test_any_mind_is_bounded(proposals, max_iterations, max_calls):
 
 def test_the_drawing_shows_the_cycle():
     builder = StateGraph(CycleState)
-    add_cycle(builder, propose=lambda s: {}, fit=lambda s: {}, amend=lambda s: {}, done="done")
+    add_cycle(
+        builder, propose=lambda s: {}, fit=lambda s: {}, amend=lambda s: {}, done="done", refused="done"
+    )
     builder.add_node("done", lambda state: {})
     builder.add_edge(START, "propose")
     edges = {(e.source, e.target, e.conditional) for e in builder.compile().get_graph().edges}
-    assert {("fit", "amend", True), ("fit", "done", True), ("amend", "fit", False)} <= edges
+    assert {("fit", "amend", True), ("fit", "done", True), ("amend", "fit", True)} <= edges
