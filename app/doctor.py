@@ -51,7 +51,7 @@ def examine(settings: Settings) -> list[Finding]:
         _attempt("audit log", _audit_log, "name a file that can be written by IIKEA_AUDIT_LOG"),
         _attempt("tracing", _tracing, "unset LANGSMITH_TRACING, or set IIKEA_TRACING=anonymized"),
         _attempt("who may be asked", lambda: _reach(settings), _SEE),
-        _attempt(f"model {settings.model}", lambda: _model(settings), _SEE),
+        *_models(settings),
         _extra("embeddings", "sentence_transformers", "dense embeddings", "libraries are searched by words"),
         _extra("docx", "docx", "Word documents", "not installed"),
         _extra("parquet", "pyarrow", "Parquet records", "not installed"),
@@ -125,16 +125,32 @@ def _reach(settings: Settings) -> str:
     return f"{who}; listed in {HOSTS_SETTING}: {listed}"
 
 
-def _model(settings: Settings) -> str:
-    from langchain_core.messages import HumanMessage
+def _models(settings: Settings) -> list[Finding]:
+    """Whether the model answers, and in which forms: one finding where it asks nobody or stays away."""
+    from agents.endpoints import STATISTICAL, endpoint_of
 
-    from agents.endpoints import STATISTICAL, endpoint_of, host_of
-    from agents.providers import open_model, request, require_admissible
-
-    why = require_admissible(settings)
-    model = open_model(settings.model, settings.seed, settings.base_url, why)
+    what = f"model {settings.model}"
     if settings.model == STATISTICAL:
-        return "built in, needs no key and no network"
-    request(model, [HumanMessage("Answer with the word ready.")], host_of(settings.model, settings.base_url))
+        return [Finding(what, True, "built in, needs no key and no network")]
+    try:
+        found = _forms(settings)
+    except IikeaError as error:
+        return [Finding(what, False, str(error), _SEE)]
     address = endpoint_of(settings.model, settings.base_url).address
-    return f"answered, at {address or 'a host that its client knows'}"
+    return [Finding(what, True, f"answered, at {address or 'a host that its client knows'}"), found]
+
+
+def _forms(settings: Settings) -> Finding:
+    from agents.probing import probe
+    from agents.providers import require_admissible
+
+    require_admissible(settings)
+    probed = probe(settings)
+    known = [one.form for one in probed if one.seconds is not None]
+    found = "; ".join(
+        f"{one.form}: {one.problem}" if one.seconds is None else f"{one.form} in {one.seconds:.2g} s"
+        for one in probed
+    )
+    if not known:
+        return Finding("forms of answers", False, found, "name another model")
+    return Finding("forms of answers", True, f"{found}; use --answers-as {known[0]}")

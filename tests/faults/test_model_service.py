@@ -1,27 +1,39 @@
-"""Whole runs against services that fail, decline or must not be asked (FAULTS M1 to M4, M6 to M10, P6)."""
+"""Whole runs against services that fail, decline or must not be asked (FAULTS M1 to M11, P6)."""
 
 import json
 import logging
 import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from html import unescape
+from types import SimpleNamespace
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
+from agents.answers import Query
 from agents.forms import FORMS
+from agents.model import ask
+from agents.settings import Settings
 from graph.context import DiagnosisContext
 from graph.diagnosis import build
+from tests.agents.cases import query_case
 from tests.causal.cohorts import dataset
 from tests.fakes.mind import Mind
 from tests.fakes.model_server import (
     ModelServer,
+    drip,
     drop,
     finish,
+    hang,
     html,
+    late,
     no_choices,
     refusal,
     status,
     text,
+    tool_call,
 )
 from tools.reporting.html import render
 from tools.reporting.result import DiagnosisResult
@@ -87,6 +99,81 @@ def test_m2_m3_a_run_whose_service_stays_away_is_resumed_where_it_stopped(fault,
     assert numbers(resumed) == numbers(whole)
     n_answers = whole["calls"]
     assert len(server.requests) == n_requests + 2 * n_answers
+
+
+def own_threads():
+    """Threads but for those of the scripted server."""
+    return {
+        thread
+        for thread in threading.enumerate()
+        if "process_request_thread" not in thread.name and "serve_forever" not in thread.name
+    }
+
+
+@pytest.mark.parametrize("fault", [hang(), drip(text("yes"), pause_s=0.1)], ids=["hang", "a_byte_at_a_time"])
+def test_m5_a_run_is_stopped_by_the_clock_and_leaves_no_thread(fault, serve, run, no_waits, monkeypatch):
+    monkeypatch.setenv("IIKEA_REQUEST_SECONDS", "0.5")
+    run(model="statistical")
+    before, begun = own_threads(), time.monotonic()
+    server = serve(lambda body: fault)
+    with pytest.raises(ProviderError, match=r"in 0\.5 s: .* or raise IIKEA_REQUEST_SECONDS") as failed:
+        run()
+    assert failed.value.stayed_away
+    assert len(server.requests) == 4
+    assert 4 * 0.5 <= time.monotonic() - begun < 4 * 0.5 + 5
+    assert own_threads() <= before
+
+
+def test_m5_a_service_that_hangs_is_not_asked_again_after_a_minute(serve, run, monkeypatch):
+    """As with the usual limit of two minutes for one request."""
+    clock = iter(range(0, 10_000, 61))
+    monkeypatch.setattr("tenacity.time", SimpleNamespace(monotonic=lambda: float(next(clock))))
+    monkeypatch.setenv("IIKEA_REQUEST_SECONDS", "0.2")
+    server = serve(lambda body: hang())
+    with pytest.raises(ProviderError):
+        run()
+    assert len(server.requests) == 1
+
+
+def test_m5_the_fallback_answers_in_the_place_of_a_service_that_hangs(serve, run, no_waits, monkeypatch):
+    monkeypatch.setenv("IIKEA_REQUEST_SECONDS", "0.2")
+    serve(lambda body: hang())
+    result = run(fallback_model="statistical", passages=1)
+    assert result["predictions"]
+    assert {one["model"] for one in result["answered"]} == {"statistical"}
+
+
+def ask_for_a_query(settings):
+    return ask(query_case(), Query, settings, admit=lambda answer: answer.query).value
+
+
+def test_m11_two_hundred_at_one_time_keep_to_four_in_flight_and_all_end(serve):
+    server = serve(lambda body: late(tool_call("Query", {"query": "gout"}), 0.01))
+    settings = Settings(model="openai:scripted")
+    with ThreadPoolExecutor(200) as pool:
+        answers = list(pool.map(ask_for_a_query, [settings] * 200))
+    assert answers == ["gout"] * 200
+    assert len(server.requests) == 200
+    assert server.in_flight_peak == 4
+
+
+def test_m11_runs_at_one_time_keep_to_the_operators_places(serve, run, monkeypatch):
+    monkeypatch.setenv("IIKEA_MAX_IN_FLIGHT", "2")
+    mind = Mind()
+    server = serve(lambda body: late(mind(body), 0.005))
+    with ThreadPoolExecutor(16) as pool:
+        results = [future.result() for future in [pool.submit(run, max_iterations=0) for _ in range(16)]]
+    assert len({json.dumps(numbers(result)) for result in results}) == 1
+    assert server.in_flight_peak == 2
+
+
+def test_m11_requests_a_minute_are_held_to_as_well(serve, monkeypatch):
+    monkeypatch.setenv("IIKEA_MAX_PER_MINUTE", "600")
+    server = serve(lambda body: tool_call("Query", {"query": "gout"}))
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(ask_for_a_query, [Settings(model="openai:scripted")] * 8))
+    arrived = sorted(request.arrived_s for request in server.requests)
+    assert arrived[-1] - arrived[0] >= 7 * 0.1 - 0.05
 
 
 @pytest.mark.parametrize("fault", [drop(), drop(text("a long enough answer"), after=40)])

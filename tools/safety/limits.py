@@ -50,7 +50,7 @@ def max_in_flight() -> int:
         InputError: the setting is no number of requests.
     """
     places = _number(IN_FLIGHT, "4")
-    if places != int(places) or not 1 <= places <= 10_000:
+    if not 1 <= places <= 10_000 or places != int(places):
         raise InputError(IN_FLIGHT, "write a whole number of requests, from 1 to 10000, such as 4")
     return int(places)
 
