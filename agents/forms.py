@@ -6,13 +6,14 @@ service hold it to the schema, or to JSON; `text` asks for nothing but words.
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Literal, TypeVar, get_args
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
-from langchain_core.utils.function_calling import convert_to_openai_function
+from langchain_core.utils.function_calling import convert_to_openai_function, convert_to_openai_tool
 
 from agents.answers import Answer, Unreadable, read, validate
 from agents.endpoints import STATISTICAL
@@ -46,13 +47,21 @@ def bound(
     """
     asked: Runnable[Any, AIMessage] = model
     if form == "tool":
-        asked = model.bind_tools([*tools, answer], tool_choice=None if name == STATISTICAL else "any")
+        asked = model.bind_tools(
+            [*tools, _as_tool(answer)], tool_choice=None if name == STATISTICAL else "any"
+        )
     elif form != "text" and name != STATISTICAL:
         # By its own parameter the client would parse the answer itself, and raise errors of three kinds.
         asked = model.bind(extra_body={"response_format": response_format(form, answer)})
     return asked.with_config(tags=["nostream"])
 
 
+@cache
+def _as_tool(answer: type[Answer]) -> dict[str, Any]:
+    return convert_to_openai_tool(answer)
+
+
+@cache
 def response_format(form: AnswerForm, answer: type[Answer]) -> dict[str, Any]:
     """What a service is told of an answer's form: `json_schema` with the strict schema, or `json_object`."""
     if form == "json_object":

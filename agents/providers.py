@@ -1,8 +1,10 @@
 """Chat models by name, and the one place that retries a request to their service."""
 
+import os
 import re
 import time
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -95,11 +97,29 @@ def _service(name: str, seed: int, base_url: str, stay_near: str) -> BaseChatMod
     if stay_near and endpoint.address is not None:
         require_near_client(endpoint, None, stay_near)
     pacing = pace(host_of(name, base_url))
-    model = _client(name, seed, endpoint.options | ({"rate_limiter": pacing} if pacing else {}))
+    options = endpoint.options | ({"rate_limiter": pacing} if pacing else {})
+    model = _client(name, seed, options) if endpoint.address is None else _kept_client(name, seed, options)
     if stay_near:
         require_near_client(endpoint, model, stay_near)
     known = [str(address) for address in addresses(endpoint, model) if address]
     return audited(model, name, ", ".join(dict.fromkeys(known)) or "the provider's own")
+
+
+def _kept_client(name: str, seed: int, of_endpoint: dict[str, Any]) -> BaseChatModel:
+    """The client of a service of OpenAI's family, one for all who ask the same in the same environment."""
+    read = (item for item in os.environ.items() if item[0].startswith(("OPENAI_", "AZURE_OPENAI_")))
+    return _made_client(name, seed, frozenset(of_endpoint.items()), frozenset(read), request_seconds())
+
+
+@lru_cache(maxsize=32)
+def _made_client(
+    name: str,
+    seed: int,
+    of_endpoint: frozenset[tuple[str, Any]],
+    _read: frozenset[tuple[str, str]],
+    _seconds: float,
+) -> BaseChatModel:
+    return _client(name, seed, dict(of_endpoint))
 
 
 def _client(name: str, seed: int, of_endpoint: dict[str, Any]) -> BaseChatModel:
