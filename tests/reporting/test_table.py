@@ -4,6 +4,7 @@ import pytest
 
 from tests.reporting.example import example, refused
 from tools.reporting import table
+from tools.reporting.words import printable
 from tools.safety.errors import InputError
 
 RESULT, REFUSED = example(), refused()
@@ -40,7 +41,13 @@ def test_r2_no_cell_is_a_formula(start, tmp_path):
     )
     (row,) = rows(RESULT.model_copy(update={"predictions": (bad,)}), tmp_path)
     for column in ("system", "code", "display", "reason", "path", "evidence", "counter_evidence"):
-        assert row[column] == f"'{text}"
+        assert row[column] == f"'{printable(text)}"
+
+
+def test_c11_no_cell_moves_a_terminal_or_hides_a_formula_behind_what_does(tmp_path):
+    bad = RESULT.predictions[0].model_copy(update={"reason": "\x1b[31m=1+1\x1b[0m \u202egnp"})
+    (row,) = rows(RESULT.model_copy(update={"predictions": (bad,)}), tmp_path)
+    assert row["reason"] == "'=1+1 gnp"
 
 
 def test_a_refusal_has_no_table(tmp_path):

@@ -8,6 +8,8 @@ import pytest
 from app.house import ROOT
 from graph.context import DiagnosisContext
 from graph.diagnosis import graph
+from tests.fakes.mind import Mind
+from tests.fakes.model_server import ModelServer, late, refusal
 from tests.server.dev_server import DevServer, running
 from tests.server.offline import hosts_reached_for
 from tools.reporting.result import DiagnosisResult
@@ -129,6 +131,30 @@ def test_bad_input_is_an_error_by_place_and_the_server_goes_on(server, client, t
     assert SPELLING not in server.log.read_text()
     again = client.runs.wait(client.threads.create()["thread_id"], "diagnosis", input=GIVEN, context=CONTEXT)
     assert again["result"] == expected
+
+
+@pytest.mark.parametrize("form", ["tool", "text"])
+def test_a_model_service_on_this_machine_is_asked_by_runs_at_one_time(server, client, form):
+    mind = Mind()
+    with ModelServer(lambda body: late(mind(body), 0.01)) as service:
+        context = CONTEXT | {"model": "openai:scripted", "base_url": service.url, "answer_form": form}
+        threads = [client.threads.create()["thread_id"] for _ in range(6)]
+        runs = [client.runs.create(id_, "diagnosis", input=GIVEN, context=context) for id_ in threads]
+        results = [
+            client.runs.join(id_, run["run_id"])["result"] for id_, run in zip(threads, runs, strict=True)
+        ]
+    assert len({json.dumps(result["predictions"]) for result in results}) == 1
+    assert results[0]["predictions"]
+    assert sum(result["calls"] for result in results) == len(service.requests)
+    assert service.in_flight_peak <= 4
+
+
+def test_a_model_that_declines_is_a_result_with_a_refusal(server, client, thread):
+    with ModelServer([refusal()]) as service:
+        context = CONTEXT | {"model": "openai:scripted", "base_url": service.url}
+        result = client.runs.wait(thread, "diagnosis", input=GIVEN, context=context)["result"]
+    assert result["refusal"]["kind"] == "the model declined"
+    assert len(service.requests) == 1
 
 
 def test_the_server_reaches_for_no_other_machine(server, client, thread):

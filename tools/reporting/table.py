@@ -5,6 +5,7 @@ import io
 from pathlib import Path
 
 from tools.reporting.result import DiagnosisResult, Prediction
+from tools.reporting.words import printable
 from tools.reporting.writing import write_result
 from tools.safety.errors import InputError
 
@@ -18,7 +19,8 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def render(result: DiagnosisResult) -> str:
     """The predictions as CSV with a header, `COLUMNS`; probabilities and their 95 % interval from 0 to 1.
 
-    Texts that a spreadsheet would run as a formula get an apostrophe before them.
+    Texts that a spreadsheet would run as a formula get an apostrophe before them, and lose what a terminal
+    would obey, see `tools.reporting.words.printable`.
 
     Raises:
         InputError: the result is a refusal.
@@ -59,4 +61,5 @@ def _cells(prediction: Prediction) -> tuple[str, ...]:
 
 
 def _safe(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    shown = printable(cell)
+    return f"'{shown}" if cell.startswith(_FORMULA) or shown.startswith(_FORMULA) else shown
