@@ -6,7 +6,7 @@ service hold it to the schema, or to JSON; `text` asks for nothing but words.
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal, TypeVar, get_args
 
 from langchain_core.language_models import BaseChatModel
@@ -47,13 +47,30 @@ def bound(
     """
     asked: Runnable[Any, AIMessage] = model
     if form == "tool":
-        asked = model.bind_tools(
-            [*tools, _as_tool(answer)], tool_choice=None if name == STATISTICAL else "any"
-        )
+        offered = [*(_converted(_Same(tool)) for tool in tools), _as_tool(answer)]
+        asked = model.bind_tools(offered, tool_choice=None if name == STATISTICAL else "any")
     elif form != "text" and name != STATISTICAL:
         # By its own parameter the client would parse the answer itself, and raise errors of three kinds.
         asked = model.bind(extra_body={"response_format": response_format(form, answer)})
     return asked.with_config(tags=["nostream"])
+
+
+class _Same:
+    """A tool as a key, for tools have no hash: equal to itself alone."""
+
+    def __init__(self, tool: BaseTool) -> None:
+        self.tool = tool
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.tool is self.tool
+
+    def __hash__(self) -> int:
+        return id(self.tool)
+
+
+@lru_cache(maxsize=64)
+def _converted(same: _Same) -> dict[str, Any]:
+    return convert_to_openai_tool(same.tool)
 
 
 @cache
