@@ -20,6 +20,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID
 
@@ -119,10 +121,11 @@ def histories(n: int) -> Iterator[Visits]:
 
 @contextmanager
 def service(script: Remembering) -> Iterator[ModelServer]:
-    """The scripted service, with the environment pointed at it."""
+    """The scripted service, with the environment pointed at it and at an audit log that goes with it."""
     kept = dict(os.environ)
-    with ModelServer(script) as server:
-        os.environ.update({"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": server.url})
+    with ModelServer(script) as server, TemporaryDirectory() as folder:
+        log = str(Path(folder) / "audit.jsonl")
+        os.environ.update(OPENAI_API_KEY="none", OPENAI_BASE_URL=server.url, IIKEA_AUDIT_LOG=log)
         try:
             yield server
         finally:
