@@ -156,11 +156,17 @@ class Labels(NamedTuple):
 
 
 def _in_vocabulary(codes: list[str] | None, store: str) -> frozenset[str] | None:
-    """The keys that codes have in a data set, of a heading where it has no more; others are left out."""
+    """The keys that codes have in a data set, of a heading where it has no more; others are left out.
+
+    None where a code is of a system that the data set has none of: what it would be there is not known.
+    """
     if codes is None:
         return None
     from tools import resources
     from tools.records.history import read_history
 
-    [keys] = read_history([codes], resources.open_dataset(store).vocabulary).visits
+    vocabulary = resources.open_dataset(store).vocabulary
+    if not {code.rpartition(":")[0] for code in codes} <= set(vocabulary.systems):
+        return None
+    [keys] = read_history([codes], vocabulary).visits
     return frozenset(keys)

@@ -67,6 +67,19 @@ def test_what_came_is_said_in_the_vocabulary_of_the_store(iikea, of_records, tmp
     assert any(found)
 
 
+def test_what_came_is_not_known_where_the_store_has_no_such_codes(iikea, tmp_path):
+    rows = [(p, t, "ICD9CM", code) for p in (1, 2) for t, code in ((1, "4019"), (2, "25000"), (3, "4019"))]
+    rows += [(3, 1, "ICD9CM", "4019"), (3, 2, "ICD10CM", "E119")]
+    for name, some in (("old", rows[:-1]), ("all", rows)):
+        lines = "".join(f"{p},2020-01-0{t},{system},{code}\n" for p, t, system, code in some)
+        (tmp_path / f"{name}.csv").write_text("patient,time,system,code\n" + lines)
+    iikea("records", "fit", tmp_path / "old.csv", "--store", tmp_path / "s")
+    asked = ("--patient", "3", "--records", tmp_path / "all.csv", "--visits", 1, "--store", tmp_path / "s")
+    ended = iikea("predict", *asked, *SMALL, "--labels", tmp_path / "l.parquet", "--json")
+    assert ended.code == 0, ended.err
+    assert "boolean_value" not in parquet.read_table(tmp_path / "l.parquet").column_names
+
+
 @pytest.mark.parametrize(
     ("options", "field", "step"),
     [
