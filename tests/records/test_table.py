@@ -112,6 +112,13 @@ def test_r1_a_line_without_end_does_not_fill_memory(tmp_path, compress, ending):
     assert faults_of(tmp_path, bomb, f"records.csv{ending}") == [(2, "(row)")]
 
 
+@pytest.mark.parametrize("cell", ["x" * 131_073, '"' + "x" * 131_073 + '"'])
+def test_r1_a_cell_longer_than_can_be_read_is_said_to_be(tmp_path, cell):
+    with pytest.raises(RecordFaults, match="131,072 characters") as caught:
+        read_text(tmp_path, f"{GOOD}{cell},1,4019\np3,1,4019\n")
+    assert [(fault.row, fault.column) for fault in caught.value.faults] == [(4, "(row)")]
+
+
 def test_r1_ten_thousand_bad_rows_give_fifty_places_and_no_value(tmp_path):
     draw = random.Random(7)
     secret = "".join(draw.choices(string.ascii_letters, k=12))

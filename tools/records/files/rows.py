@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 _ROWS_AT_ONCE = 50_000
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")
 _BROKEN_HEADER = "the header's quoting is broken; mend it"
-_BROKEN_ROW = "a quote is not closed or text follows its end; mend the quoting"
+_BROKEN_ROW = (
+    "a quote is not closed, text follows its end, or a cell is longer than 131,072 characters; mend the row"
+)
 _COMMAS = Dialect(",", is_quoted=True, clean=str.strip)
 
 
