@@ -114,6 +114,9 @@ def test_mimic4_age_is_that_of_the_anchor_and_the_years_since(write_table, tmp_p
     patients = [("1", "F", 52, 2180), ("2", "M", 91, 2150), ("3", "F", 88, 2150), ("4", "M", "?", 2150)]
     stays = [("1", "2180-01-01"), ("1", "2188-12-31"), ("2", "2150-05-05"), ("3", "2153-01-01")]
     stays.append(("4", "2150-01-01"))
+    # 91 stands for every age above 89: three years before, no more is known than that it was above 86.
+    patients += [("5", "F", 91, 2150), ("6", "F", 89, 2150)]
+    stays += [("5", "2147-01-01"), ("6", "2149-01-01")]
     header = ("subject_id", "gender", "anchor_age", "anchor_year")
     folder = mimic(write_table, tmp_path / inside, header, patients, stays)
     write_table(
@@ -126,6 +129,8 @@ def test_mimic4_age_is_that_of_the_anchor_and_the_years_since(write_table, tmp_p
         "2": Person("M", "90+"),
         "3": Person("F", "90+"),
         "4": Person("M", None),
+        "5": Person("F", None),
+        "6": Person("F", "80-89"),
     }
 
 

@@ -140,5 +140,24 @@ def test_fhir_patients_are_not_guessed_at(export, element, expected, request):
     assert people_of(path) == {"p": expected}
 
 
+@pytest.mark.parametrize("export", ["bundle", "bulk"])
+@pytest.mark.parametrize(
+    ("start", "born", "band"),
+    [
+        ("2020-01-01T23:30:00-05:00", "1950-01-02", "60-69"),  # the day after, in UTC
+        ("2020-01-02T04:30:00+09:00", "1950-01-02", "70-79"),  # the day before
+        ("2020-01-02T04:30:00+09:00", "2020-01-02", "0-9"),
+        ("2020-01-02T04:30:00+09:00", "2020-01-03", None),
+        ("2020-12-31T23:30:00-05:00", "2021", None),
+    ],
+)
+def test_fhir_age_is_that_of_the_day_where_the_visit_was(export, start, born, band, request):
+    save = request.getfixturevalue(export)
+    patient = {"resourceType": "Patient", "id": "p", "birthDate": born}
+    earlier = encounter("before", start="2019-06-01T08:00:00-05:00")
+    path = save(patient, earlier, encounter(start=start), condition())
+    assert people_of(path) == {"p": Person(None, band)}
+
+
 def test_formats_that_tell_of_nobody(cohort, tmp_path):
     assert people_of(WRITERS["csv"](cohort, tmp_path / "long")) == {}

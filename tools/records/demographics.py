@@ -20,10 +20,11 @@ from tools.records.formats.omop import people as omop_people
 from tools.records.formats.omop import read as omop
 from tools.records.person import (
     DAY_S,
+    OLDEST,
     Births,
     Numbers,
     Person,
-    Texts,
+    Words,
     agreed,
     last_days,
     people_aged,
@@ -70,11 +71,14 @@ def _mimic4(path: Path, cohort: Cohort) -> dict[str, Person]:
     anchors = ("gender", "anchor_age", "anchor_year")
     patients = _columns(find_table(folder, "patients"), "PATIENTS", ("subject_id",), anchors)
     age, year = (pd.to_numeric(patients[name], errors="coerce") for name in anchors[1:])
-    birth_year = agreed(patients["subject_id"], (year - age).where(age >= 0))
+    # An age of 91 stands for all above 89, so those people may have been born in any earlier year.
+    latest = (year - age.clip(upper=OLDEST)).where(age >= 0)
+    earliest = latest.where(age < OLDEST, -np.inf).where(latest.notna())
     day = last_days(cohort)
     last_year = day.to_numpy().astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
-    ages = pd.Series(last_year, index=day.index) - birth_year
-    return people_aged(cohort, sexes(patients["subject_id"], patients["gender"]), ages, ages)
+    years = pd.Series(last_year, index=day.index)
+    least, most = (years - agreed(patients["subject_id"], born) for born in (latest, earliest))
+    return people_aged(cohort, sexes(patients["subject_id"], patients["gender"]), least, most)
 
 
 _READERS: dict[str, Callable[[Path, Cohort], dict[str, Person]]] = {
@@ -100,6 +104,6 @@ def _columns(file: Path | None, label: str, required: tuple[str, ...], told: tup
     return joined[(joined[list(required)] != "").all(axis=1)]
 
 
-def _days(texts: Texts) -> Numbers:
+def _days(texts: Words) -> Numbers:
     numbers, readable = seconds(texts)
     return pd.Series(np.where(readable, numbers // DAY_S, np.nan), index=texts.index)

@@ -9,13 +9,13 @@ import pandas as pd
 from tools.records.cohort import Cohort
 
 Sex = Literal["F", "M"]
-Texts: TypeAlias = "pd.Series[str]"
+Words: TypeAlias = "pd.Series[str]"
 Numbers: TypeAlias = "pd.Series[float]"
 Days: TypeAlias = "npt.NDArray[np.datetime64]"
 
 SEXES: dict[str, Sex] = {"f": "F", "female": "F", "m": "M", "male": "M"}
 DAY_S = 86_400
-_OLDEST = 90
+OLDEST = 90
 
 
 class Person(NamedTuple):
@@ -49,32 +49,39 @@ def age_band(years: float) -> str | None:
     """
     if not years >= 0:
         return None
-    if years >= _OLDEST:
-        return f"{_OLDEST}+"
+    if years >= OLDEST:
+        return f"{OLDEST}+"
     decade = int(years) // 10 * 10
     return f"{decade}-{decade + 9}"
 
 
-def agreed(ids: Texts, values: pd.Series) -> pd.Series:
+def agreed(ids: Words, values: pd.Series) -> pd.Series:
     """The one value that each patient's rows give, missing where none can be read or two differ."""
     told = values.groupby(ids)
     return told.first().where(told.nunique() == 1)
 
 
-def sexes(ids: Texts, words: Texts) -> Texts:
+def sexes(ids: Words, words: Words) -> Words:
     """The sex of each patient whose rows agree on it; words such as `F`, `female` or `Male`."""
     return agreed(ids, words.str.lower().map(SEXES))
 
 
-def last_days(cohort: Cohort) -> Numbers:
-    """Day of each patient's last visit, since 1970, by patient id."""
+def last_times(cohort: Cohort) -> Numbers:
+    """Time of each patient's last visit, by patient id."""
     there = cohort.visits_per_patient > 0
-    days = cohort.times[cohort.visit_offsets[1:][there] - 1] // DAY_S
+    times = cohort.times[cohort.visit_offsets[1:][there] - 1]
     ids = pd.Index(cohort.patient_ids, dtype=object)[there]
-    return pd.Series(days, index=ids, dtype=np.float64)
+    return pd.Series(times, index=ids, dtype=np.float64)
 
 
-def people_born(cohort: Cohort, sex: Texts, births: Births) -> dict[str, Person]:
+def last_days(cohort: Cohort) -> Numbers:
+    """Day of each patient's last visit, since 1970, in UTC, by patient id."""
+    return last_times(cohort) // DAY_S
+
+
+def people_born(
+    cohort: Cohort, sex: Words, births: Births, days: "Numbers | None" = None
+) -> dict[str, Person]:
     """Everyone in a cohort that has dates.
 
     Where only a year or month of birth is known there is an age band if all its days give the same.
@@ -83,8 +90,9 @@ def people_born(cohort: Cohort, sex: Texts, births: Births) -> dict[str, Person]
         cohort: n patients.
         sex: by patient id, missing where it is not known.
         births: likewise.
+        days: of each patient's last visit, since 1970; see `last_days` when None.
     """
-    day = last_days(cohort)
+    day = last_days(cohort) if days is None else days
     first, last = (births.first.reindex(day.index), births.last.reindex(day.index))
     # Who had a visit was born by then: of a year or month of birth only the days before it count.
     last = last.where((last <= day) | (first > day), day.where(last.notna()))
@@ -92,7 +100,7 @@ def people_born(cohort: Cohort, sex: Texts, births: Births) -> dict[str, Person]
     return people_aged(cohort, sex, *ages)
 
 
-def people_aged(cohort: Cohort, sex: Texts, least: Numbers, most: Numbers) -> dict[str, Person]:
+def people_aged(cohort: Cohort, sex: Words, least: Numbers, most: Numbers) -> dict[str, Person]:
     """Everyone in a cohort, of an age between two; see `people_born`."""
     ids = list(cohort.patient_ids)
     told = zip(ids, sex.reindex(ids), least.reindex(ids), most.reindex(ids), strict=True)

@@ -48,13 +48,13 @@ def read(path: Path) -> Cohort:
     return cohort(NAME, found)
 
 
-def resources(path: Path, reading: Reading, only: str | None = None) -> Iterator[Found]:
+def resources(path: Path, reading: Reading, types: Sequence[str] = fhir_bulk.TYPES) -> Iterator[Found]:
     """The resources that are read of a file or folder.
 
     Args:
         path: of it.
         reading: where faults are noted.
-        only: of this type; of all when None.
+        types: of these.
 
     Raises:
         InputError: no such file, or one cannot be opened.
@@ -66,9 +66,9 @@ def resources(path: Path, reading: Reading, only: str | None = None) -> Iterator
         raise InputError("records", f"{NAME} needs {NEEDS}")
     if not bulk:
         found = fhir_bundle.resources(bundles, reading)
-        return (each for each in found if only in (None, each.resource["resourceType"]))
+        return (each for each in found if each.resource["resourceType"] in types)
     fhir_bulk.require_types(bulk)
-    return fhir_bulk.resources([file for file in bulk if only in (None, file.type)], reading)
+    return fhir_bulk.resources([file for file in bulk if file.type in types], reading)
 
 
 def _files(path: Path) -> list[Path]:
