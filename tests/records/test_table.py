@@ -45,13 +45,6 @@ def test_chunks_carry_the_lines_of_the_file(tmp_path):
     assert texts["first"].cells().tolist() == ["1", "2", "3"]
 
 
-def test_frames_hold_the_same_by_line(tmp_path):
-    path = tmp_path / "t.csv"
-    path.write_text("a,b\n1,x\n\n,y\n")
-    [frame] = Table(path, Faults()).chunks({"first": ("a",)}, required={"first"})
-    assert frame.to_dict() == {"first": {2: "1", 4: ""}}
-
-
 @pytest.mark.parametrize(
     ("content", "place"),
     [
@@ -110,6 +103,13 @@ def test_r1_a_plain_file_with_the_name_of_a_compressed_one_is_said_to_be_none(tm
 def test_r1_a_line_without_end_does_not_fill_memory(tmp_path, compress, ending):
     bomb = compress(HEADER.encode() + b"x" * 50_000_000)
     assert faults_of(tmp_path, bomb, f"records.csv{ending}") == [(2, "(row)")]
+
+
+@pytest.mark.parametrize("system", ["9", None])
+def test_r1_what_is_wrong_with_the_header_is_counted_once(tmp_path, system):
+    with pytest.raises(RecordFaults) as caught:
+        read_text(tmp_path, b"patient,time,code,\xff\np1,1,4019,\n", system=system)
+    assert caught.value.count == 1
 
 
 @pytest.mark.parametrize("cell", ["x" * 131_073, '"' + "x" * 131_073 + '"'])

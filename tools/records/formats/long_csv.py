@@ -96,12 +96,14 @@ class Coding(NamedTuple):
 
 
 def _coding(table: Table, given: str | None) -> Coding:
-    if set(table.header()) & set(COLUMNS["system"]):
+    # A table of its own, since the reading proper meets and notes the same faults again.
+    scan = Table(table.path, Faults())
+    if set(scan.header()) & set(COLUMNS["system"]):
         if given is not None:
             raise InputError("system", "the file has a system column of its own; leave this argument out")
         return Coding(None)
     if given is None:
-        return told_by_shape(_rows_by_spelling(table))
+        return told_by_shape(_rows_by_spelling(scan))
     if not is_system(given):
         raise InputError("system", NO_SYSTEM)
     return Coding(system_name(given))
@@ -123,10 +125,8 @@ def told_by_shape(rows: Mapping[str, int]) -> Coding:
 
 
 def _rows_by_spelling(table: Table) -> dict[str, int]:
-    # A table of its own, since the reading proper meets and notes the same faults again.
-    scan = Table(table.path, Faults())
     rows: Counter[str] = Counter()
-    for batch in scan.batches({"code": COLUMNS["code"]}, required={"code"}):
+    for batch in table.batches({"code": COLUMNS["code"]}, required={"code"}):
         code = batch.texts["code"]
         counts = np.bincount(code.at[code.there], minlength=len(code.distinct))
         rows.update(dict(zip(code.distinct, counts.tolist(), strict=True)))
