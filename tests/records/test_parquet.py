@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from tools.records.check import check
-from tools.records.formats import parquet_file
+from tools.records.files import arrow
 from tools.records.read import read_cohort, sniff
 from tools.safety.errors import InputError
 
@@ -82,7 +82,7 @@ def test_batches_do_not_show(tmp_path, monkeypatch):
     )
     path = written(tmp_path / "r.parquet", content)
     whole = read_cohort(path)
-    monkeypatch.setattr(parquet_file, "_ROWS_A_BATCH", 7)
+    monkeypatch.setattr(arrow, "_ROWS_A_BATCH", 7)
     assert_same(read_cohort(path), whole)
 
 
@@ -175,7 +175,7 @@ def test_faults_are_told_by_row_column_and_rule_and_never_by_value(fault, tmp_pa
 
 
 def test_check_lists_faults_of_all_files_by_row_over_batches(tmp_path, monkeypatch):
-    monkeypatch.setattr(parquet_file, "_ROWS_A_BATCH", 2)
+    monkeypatch.setattr(arrow, "_ROWS_A_BATCH", 2)
     written(tmp_path / "a.parquet", rows(code=["4019", "4280", CANARY]))
     written(tmp_path / "b.parquet", rows(patient=[None, "p2", "p2"]))
     found = check(tmp_path)

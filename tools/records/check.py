@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tools.records.cohort import Cohort
 from tools.records.faults import RecordFaults, counted
+from tools.records.files.times import begin_of
 from tools.records.quality import Quality, quality
 from tools.records.read import known_format, read_cohort, sniff
 
@@ -125,16 +126,12 @@ def _notice_of_single_visits(cohort: Cohort) -> tuple[str, ...]:
 
 def _notices_of_dates(cohort: Cohort, today: date) -> tuple[str, ...]:
     future = (
-        int((cohort.times >= _seconds(today + timedelta(days=1))).sum()) if cohort.clock == "seconds" else 0
+        int((cohort.times >= begin_of(today + timedelta(days=1))).sum()) if cohort.clock == "seconds" else 0
     )
     if not future:
         return ()
     visits = f"{counted(future, 'visit')} dated in the future"
-    if (cohort.times >= _seconds(_SHIFTED_FROM)).any():
+    if (cohort.times >= begin_of(_SHIFTED_FROM)).any():
         why = "de-identified sets shift dates past 2100; order and intervals within a patient hold"
         return (f"{visits}: {why}, calendar dates mean nothing",)
     return (f"{visits}; check the dates",)
-
-
-def _seconds(day: date) -> int:
-    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())

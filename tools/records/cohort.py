@@ -22,6 +22,7 @@ NameSource = Literal["record", "leaf", "heading", "ancestor", "unlisted"]
 Clock = Literal["seconds", "order"]
 IntArray = npt.NDArray[np.int64]
 NO_END = int(np.iinfo(np.int64).min)
+DAY_S = 86_400
 
 
 class Concept(BaseModel):

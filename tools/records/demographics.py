@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tools.records.cohort import Cohort
+from tools.records.cohort import DAY_S, Cohort
 from tools.records.faults import Faults
 from tools.records.files.locate import find_table, is_table
 from tools.records.files.table import Table
@@ -19,7 +19,6 @@ from tools.records.formats.meds import read as meds
 from tools.records.formats.omop import people as omop_people
 from tools.records.formats.omop import read as omop
 from tools.records.person import (
-    DAY_S,
     OLDEST,
     Births,
     Numbers,
@@ -97,8 +96,9 @@ def _columns(file: Path | None, label: str, required: tuple[str, ...], told: tup
     frames = [pd.DataFrame({name: pd.Series([], dtype=object) for name in wanted})]
     if file is not None:
         faults = Faults()
-        chunks = Table(file, faults, label).chunks({name: (name,) for name in wanted}, set(required))
-        frames += [chunk.reindex(columns=wanted, fill_value="") for chunk in chunks]
+        for _, texts in Table(file, faults, label).batches({name: (name,) for name in wanted}, set(required)):
+            cells = {name: column.cells() for name, column in texts.items()}
+            frames.append(pd.DataFrame(cells).reindex(columns=wanted, fill_value=""))
         faults.refuse(label or "records")
     joined = pd.concat(frames, ignore_index=True).astype(str)
     return joined[(joined[list(required)] != "").all(axis=1)]

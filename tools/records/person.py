@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tools.records.cohort import Cohort
+from tools.records.cohort import DAY_S, Cohort
 
 Sex = Literal["F", "M"]
 Words: TypeAlias = "pd.Series[str]"
@@ -14,7 +14,6 @@ Numbers: TypeAlias = "pd.Series[float]"
 Days: TypeAlias = "npt.NDArray[np.datetime64]"
 
 SEXES: dict[str, Sex] = {"f": "F", "female": "F", "m": "M", "male": "M"}
-DAY_S = 86_400
 OLDEST = 90
 
 

@@ -1,17 +1,17 @@
 """How good records are for learning what follows what: counts with what each means."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from tools.records.cohort import NO_END, Cohort, Stays
+from tools.records.cohort import DAY_S, NO_END, Cohort, Stays
+from tools.records.files.times import begin_of
 
-_DAY_S = 86_400
-_LONG_GAP_S = 10 * 365 * _DAY_S
+_LONG_GAP_S = 10 * 365 * DAY_S
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 
@@ -77,12 +77,12 @@ def _of_visits(cohort: Cohort) -> Iterator[_Line]:
 
 def _of_dates(cohort: Cohort, today: date) -> Iterator[_Line]:
     n = cohort.n_visits
-    same_day = _count(_with_the_one_before(cohort, cohort.times // _DAY_S))
+    same_day = _count(_with_the_one_before(cohort, cohort.times // DAY_S))
     yield "visits on the day of the one before", same_day, n, "one stay may count as two"
     gaps = np.diff(cohort.times, prepend=cohort.times[:1])
     long = _count(_follows(cohort) & (gaps > _LONG_GAP_S))
     yield "visits over ten years after the one before", long, n, "a wrong date, or years unseen"
-    future = _count(cohort.times >= _seconds(today + timedelta(days=1)))
+    future = _count(cohort.times >= begin_of(today + timedelta(days=1)))
     yield "visits dated in the future", future, n, "shifted by de-identification, or wrong"
 
 
@@ -91,7 +91,7 @@ def _of_stays(cohort: Cohort, stays: Stays) -> Iterator[_Line]:
     if stays.ends is not None and _count(stays.ends != NO_END):
         known = stays.ends != NO_END
         # At midnight only the day is told: the visit may last until its end.
-        last = np.where(known & (stays.ends % _DAY_S == 0), stays.ends + _DAY_S - 1, stays.ends)
+        last = np.where(known & (stays.ends % DAY_S == 0), stays.ends + DAY_S - 1, stays.ends)
         wrong = known & (last < cohort.times)
         yield "visits that end before they begin", _count(wrong), _count(known), "one of the two is wrong"
         inside = _count(_begins_inside(cohort, np.where(wrong, NO_END, stays.ends)))
@@ -146,7 +146,3 @@ def _begins_inside(cohort: Cohort, ends: Int64) -> Bool:
     inside = np.zeros(cohort.n_visits, dtype=np.bool_)
     inside[1:] = cohort.times[1:] < latest[:-1]
     return inside & _follows(cohort)
-
-
-def _seconds(day: date) -> int:
-    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())

@@ -24,7 +24,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from tools.causal.dag import CausalGraph, Edge
-from tools.records.cohort import Cohort, Concept, IntArray, Vocabulary
+from tools.records.cohort import DAY_S, Cohort, Concept, IntArray, Vocabulary
 from tools.records.disease_model import BoolArray, DiseaseModel, FloatArray, internal_medicine
 from tools.records.formats.meds import writing as meds
 from tools.safety.errors import InputError
@@ -36,7 +36,6 @@ CONTINUATION = 0.72
 MEAN_GAP_DAYS = 120.0
 FIRST_DAY = np.datetime64("2000-01-01", "D").astype(np.int64)
 ENROLMENT_DAYS = 3650
-DAY_S = 86_400
 MIN_ENTERING = 0.01
 BLOCK = 1_024
 RANGES = {

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 import numpy.typing as npt
-import pandas as pd
 
 from tools.records.faults import Faults
 from tools.records.files.opening import damage, open_bytes
@@ -57,12 +56,6 @@ class Table:
             if required <= places.keys():
                 yield from rows.batches(len(header), places)
                 self._note_damage(rows)
-
-    def chunks(self, columns: Mapping[str, tuple[str, ...]], required: Set[str]) -> Iterator[pd.DataFrame]:
-        """The same as frames of `str`, empty for no text; the index is the row of the file."""
-        for row, texts in self.batches(columns, required):
-            cells = {name: column.cells() for name, column in texts.items()}
-            yield pd.DataFrame(cells, index=pd.Index(row, name="row"), dtype=object)
 
     def name_of(self, column: str) -> str:
         """How faults call a column."""

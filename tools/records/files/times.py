@@ -1,5 +1,7 @@
 """Times of visits as integers."""
 
+from datetime import UTC, date, datetime
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -31,3 +33,8 @@ def seconds_of(texts: Texts) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool
     """The seconds of a column, 0 where there are none, and which rows could be read; see `seconds`."""
     found, readable = seconds(pd.Series(texts.distinct, dtype=object))
     return np.append(found, 0)[texts.at], np.append(readable, False)[texts.at]
+
+
+def begin_of(day: date) -> int:
+    """Seconds since 1970 at which a day begins, in UTC."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())

@@ -21,6 +21,7 @@ from tools.records.build import (
 from tools.records.cohort import Clock, Cohort, IntArray
 from tools.records.concepts.codes import is_system, shape_rule, system_name
 from tools.records.faults import Faults, Noting
+from tools.records.files.arrow import ENDING, is_parquet
 from tools.records.files.texts import Texts
 from tools.records.formats.long_csv import NO_SYSTEM, show
 from tools.records.formats.parquet_file import Batch, batches
@@ -28,7 +29,6 @@ from tools.safety.errors import InputError
 
 NAME = "parquet"
 NEEDS = "a .parquet file or a folder of them; columns patient, time, code and perhaps system, display, visit"
-_ENDING = ".parquet"
 
 
 def shards(path: Path) -> tuple[Path, ...]:
@@ -42,19 +42,17 @@ def shards(path: Path) -> tuple[Path, ...]:
     except OSError as error:
         rule = f"the folder cannot be read ({error.strerror}); check its rights"
         raise InputError("records", rule) from None
-    found = tuple(file for file in files if file.name.lower().endswith(_ENDING) and file.is_file())
+    found = tuple(filter(is_parquet, files))
     if not found:
         raise InputError("records", f"{NAME} needs {NEEDS}")
-    if any(file.is_dir() and next(file.rglob(f"*{_ENDING}"), None) for file in files):
+    if any(file.is_dir() and next(file.rglob(f"*{ENDING}"), None) for file in files):
         raise InputError("records", "there are parquet files in folders of the folder; move all into one")
     return found
 
 
 def matches(path: Path) -> bool:
     """Whether a path is a .parquet file or a folder that holds one."""
-    if not path.is_dir():
-        return path.name.lower().endswith(_ENDING) and path.is_file()
-    return any(file.name.lower().endswith(_ENDING) and file.is_file() for file in path.iterdir())
+    return any(map(is_parquet, path.iterdir())) if path.is_dir() else is_parquet(path)
 
 
 def read(path: Path, system: str | None = None) -> Cohort:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _COLUMNS = {**COLUMNS, "visit": ("visit", "visit_id", "hadm_id")}
 _IDS = ("patient", "visit")
-_ROWS_A_BATCH = 1 << 20
 _WANTED = {
     "patient": "text or whole numbers",
     "visit": "text or whole numbers",
@@ -27,7 +26,7 @@ _WANTED = {
 
 
 class Batch(NamedTuple):
-    """Some rows of a file; columns it does not have are None.
+    """Some rows of a file.
 
     Attributes:
         texts: by our name of the column; `patient` and `code` are always there.
@@ -52,7 +51,7 @@ def batches(file: Path, system: str | None) -> Iterator[Batch]:
     Raises:
         InputError: pyarrow is not installed, the file cannot be read, a column is missing or of another type.
     """
-    yield from batches_of(file, file.name, lambda schema: _names(file, schema, system), _batch, _ROWS_A_BATCH)
+    yield from batches_of(file, file.name, lambda schema: _names(file, schema, system), _batch)
 
 
 def _names(file: Path, schema: "pa.Schema", system: str | None) -> dict[str, str]:

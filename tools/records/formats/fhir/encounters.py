@@ -8,12 +8,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from tools.records.build import UNKNOWN, Visits, assemble, grouped, natural_ranks
-from tools.records.cohort import NO_END, Cohort, IntArray, Stays
+from tools.records.cohort import DAY_S, NO_END, Cohort, IntArray, Stays
 from tools.records.formats.fhir.collected import NO_DAY, Collected
 from tools.records.formats.fhir.places import Reading
 from tools.safety.errors import InputError
 
-_DAY_S = 86_400
 # Rank of a visit that is but a day: what begins at its very midnight, elsewhere, is of the day before.
 _AFTER_ENCOUNTERS = np.iinfo(np.int64).max
 _FIRST_DAY, _DAYS = -719_162, 1 << 22  # of the year 1, and more days than dates can name
@@ -58,7 +57,7 @@ def cohort(source: str, found: Collected) -> Cohort:
         patients=[ids[number] for number in patient],
         visits=Visits(
             patient=of_patient.astype(np.int64),
-            time=np.r_[_ints(encounters["time"]), days.day * _DAY_S],
+            time=np.r_[_ints(encounters["time"]), days.day * DAY_S],
             rank=np.r_[_ints(encounters["rank"]), np.full_like(days.day, _AFTER_ENCOUNTERS)],
         ),
         entries=(_ints(conditions["visit"]), _ints(conditions["concept"])),

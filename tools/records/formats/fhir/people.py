@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tools.records.cohort import Cohort
+from tools.records.cohort import DAY_S, Cohort
 from tools.records.formats.fhir.collected import Collected
 from tools.records.formats.fhir.elements import ElementFault, moment, text_of
 from tools.records.formats.fhir.places import Json, Reading
 from tools.records.formats.fhir.read import resources
 from tools.records.person import (
-    DAY_S,
     Births,
     Numbers,
     Person,

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from tools.records.build import UNKNOWN
-from tools.records.cohort import Cohort
+from tools.records.cohort import DAY_S, Cohort
 from tools.records.formats.meds.codes import parts_of
 from tools.records.formats.meds.read import Batch, batches, labelled_shards
-from tools.records.person import DAY_S, SEXES, Births, Person, Sex, agreed, people_born
+from tools.records.person import SEXES, Births, Person, Sex, agreed, people_born
 
 _SEX_HEADS = {"GENDER", "SEX"}
 _BIRTH_HEAD = "MEDS_BIRTH"

@@ -20,7 +20,7 @@ from tools.records.build import (
     stacked,
     with_visits,
 )
-from tools.records.cohort import Cohort, IntArray, Stays
+from tools.records.cohort import DAY_S, Cohort, IntArray, Stays
 from tools.records.faults import Faults, Noting, counted
 from tools.records.files.arrow import batches_of, is_parquet, read_schema, schema_of, texts_of
 from tools.records.files.texts import Texts, no_texts
@@ -39,7 +39,6 @@ REQUIRED = ("subject_id", "time", "code")
 _STAY = "hadm_id"
 _DESCRIBED = {"code", "description"}
 _WANTED = {"time": "timestamps", "code": "text"}
-_DAY_S = 86_400
 _DAYS_FROM = -(1 << 40)  # keys of visits: a day is far below zero, a hadm_id its number
 _PEEKED = 10_000
 _MISSPELT = "names ICD but is no code of its shape, such as DIAGNOSIS//ICD//9//49390 or ICD10CM/E11.9"
@@ -158,7 +157,7 @@ class _Events:
         self._untimed += int((coded & ~batch.timed).sum())
         kept = np.flatnonzero(coded & batch.timed)
         time, stay = batch.time[kept], stay[kept]
-        key = np.where(stay == UNKNOWN, _DAYS_FROM + time // _DAY_S, stay)
+        key = np.where(stay == UNKNOWN, _DAYS_FROM + time // DAY_S, stay)
         self._parts.append((patient[kept].astype(np.int32), key, time, concept[kept].astype(np.int32)))
 
     def name(self, file: Path) -> None:

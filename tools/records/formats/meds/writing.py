@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tools.records.cohort import Cohort, IntArray
+from tools.records.cohort import DAY_S, Cohort, IntArray
 from tools.records.formats.meds.codes import WRITTEN, spelled
 from tools.safety.errors import InputError
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 VERSION = "0.4.1"
 _MICROSECONDS = 1_000_000
-_DAY_S = 86_400
 _MOST_DIGITS = 18  # of a whole number that 64 bits hold
 
 
@@ -103,7 +102,7 @@ def _events(cohort: Cohort, subjects: IntArray) -> "pa.Table":
 
     patients = np.repeat(np.arange(cohort.n_patients), cohort.visits_per_patient)
     visits = np.repeat(np.arange(cohort.n_visits), np.diff(cohort.code_offsets))
-    unit = _DAY_S if cohort.clock == "order" else 1
+    unit = DAY_S if cohort.clock == "order" else 1
     order = np.lexsort((visits, subjects[patients[visits]]))  # MEDS has subjects in ascending order
     visits, codes = visits[order], cohort.codes[order]
     texts = pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), pa.array(_spelled(cohort)))

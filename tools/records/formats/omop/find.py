@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tools.records.files.arrow import is_parquet
+from tools.records.files.arrow import ENDING, is_parquet
 from tools.records.files.locate import ending_of_table
 from tools.records.formats.omop.duckdb_tables import is_database, relations
 from tools.records.formats.omop.tables import DelimitedFile, ParquetFiles, Relation
@@ -11,7 +11,6 @@ from tools.safety.errors import InputError
 PERSON, VISIT, CONDITION, CONCEPT = "PERSON", "VISIT_OCCURRENCE", "CONDITION_OCCURRENCE", "CONCEPT"
 REQUIRED = (PERSON, VISIT, CONDITION)
 _TABLES = (*REQUIRED, CONCEPT)
-_PARQUET = ".parquet"
 
 
 def has_tables(path: Path) -> bool:
@@ -71,8 +70,8 @@ def _ending(entry: Path) -> str | None:
     if entry.is_dir():
         if not _shards(entry):
             return None
-        return _PARQUET if entry.name.lower().endswith(_PARQUET) else ""
-    return _PARQUET if is_parquet(entry) else ending_of_table(entry)
+        return ENDING if entry.name.lower().endswith(ENDING) else ""
+    return ENDING if is_parquet(entry) else ending_of_table(entry)
 
 
 def _shards(folder: Path) -> tuple[Path, ...]:

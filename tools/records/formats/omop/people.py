@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tools.records.cohort import Cohort
+from tools.records.cohort import DAY_S, Cohort
 from tools.records.faults import Faults
 from tools.records.files.times import seconds
 from tools.records.formats.omop.find import PERSON, find_tables
 from tools.records.formats.omop.tables import Rows
-from tools.records.person import DAY_S, Births, Person, Sex, agreed, people_born
+from tools.records.person import Births, Person, Sex, agreed, people_born
 
 _GENDERS: dict[str, Sex] = {"8507": "M", "8532": "F"}
 _BIRTH = ("year_of_birth", "month_of_birth", "day_of_birth", "birth_datetime")

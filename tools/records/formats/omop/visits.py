@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tools.records.build import UNKNOWN, Numbering, Visits, grouped, natural_ranks, stacked
-from tools.records.cohort import NO_END, IntArray
+from tools.records.cohort import DAY_S, NO_END, IntArray
 from tools.records.faults import Faults
 from tools.records.files.texts import Texts
 from tools.records.files.times import seconds_of
@@ -15,7 +15,6 @@ from tools.records.formats.omop.tables import Place, Relation, Rows
 from tools.safety.errors import InputError
 
 EMPTY = "empty; every row needs a value here"
-_DAY_S = 86_400
 _DAY_BITS, _DAY_ZERO = 23, 1 << 22  # days of the years 1 to 9999 fit, counted from one long before
 _NOT_A_TIME = "not an ISO date or time such as 2024-05-31 or 2024-05-31 08:30:00"
 
@@ -55,7 +54,7 @@ class Moments(NamedTuple):
     @property
     def day(self) -> IntArray:
         """Days since 1970."""
-        return self.time // _DAY_S
+        return self.time // DAY_S
 
 
 def moments(rows: Rows, column: str) -> Moments:
@@ -195,6 +194,6 @@ def with_days(visits: Visits, person: IntArray, day: IntArray) -> tuple[Visits, 
         All visits, and the new visit of each row.
     """
     who, when, of_row = grouped(person, day)
-    added = Visits(who, when * _DAY_S, np.full(len(who), -1, dtype=np.int64))
+    added = Visits(who, when * DAY_S, np.full(len(who), -1, dtype=np.int64))
     both = Visits(*(np.concatenate(pair) for pair in zip(visits, added, strict=True)))
     return both, of_row + len(visits.time)
