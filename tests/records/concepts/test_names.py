@@ -60,4 +60,4 @@ def test_headings_are_no_leaves_and_end_as_phrases():
 
 def test_importing_the_chain_loads_no_table():
     probe = "import sys, tools.records.concepts.names; assert 'simple_icd_10_cm' not in sys.modules"
-    subprocess.run([sys.executable, "-c", probe], check=True, cwd=Path(__file__).parents[2])
+    subprocess.run([sys.executable, "-c", probe], check=True, cwd=Path(__file__).parents[3])
