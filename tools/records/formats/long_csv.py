@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from tools.records.build import UNKNOWN, Concepts, Numbering, Visits, assemble, distinct, grouped, stacked
 from tools.records.cohort import Clock, Cohort, IntArray
@@ -57,19 +58,20 @@ def read(path: Path, system: str | None = None) -> Cohort:
     table = Table(path, Faults())
     coding = _coding(table, system)
     patients, concepts, clock = Numbering(), Concepts(), None
-    parts: list[tuple[IntArray, IntArray, IntArray]] = []
+    parts: list[tuple[npt.NDArray[np.integer], ...]] = []
     for batch in table.batches(COLUMNS, required=set(REQUIRED)):
         table.require(batch, *REQUIRED, *(["system"] if coding.system is None else []))
         clock = clock or _clock(batch.texts["time"])
         numbers, who = _numbers(table, batch, concepts, coding), batch.texts["patient"]
         patient = who.numbered(patients.add_distinct(who.distinct))
-        parts.append((patient, _times(table, batch, clock), numbers))
+        parts.append((patient.astype(np.int32), _times(table, batch, clock), numbers.astype(np.int32)))
     table.faults.refuse("records")
     if clock is None:
         raise InputError("records", "the file has no rows below its header")
     if not coding.is_clear:
         raise InputError("code", f"every code fits both ICD-9-CM and ICD-10-CM; {SAY_SYSTEM}")
     patient, time, concept = (stacked(column) for column in zip(*parts, strict=True))
+    parts.clear()
     of, at, visit = grouped(patient, time)
     return assemble(
         NAME,

@@ -56,7 +56,8 @@ def _last_days(cohort: Cohort, found: Collected) -> Numbers:
     ids = pd.Series(np.array([*found.patients, ""], dtype=object)[begun["patient"]], dtype=object)
     is_last = begun["time"].to_numpy() == last.reindex(ids).to_numpy()
     written = begun["first_day"][is_last].groupby(ids[is_last]).max()
-    return written.reindex(last.index).fillna(last // DAY_S)
+    days: Numbers = written.reindex(last.index).fillna(last // DAY_S)
+    return days
 
 
 def _word(patient: Json, name: str) -> str:
