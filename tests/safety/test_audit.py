@@ -251,3 +251,41 @@ def test_the_place_is_the_state_folder_unless_said_otherwise(monkeypatch, tmp_pa
 
 def test_tests_write_to_no_home():
     assert not audit_log().path.is_relative_to(Path.home())
+
+
+@pytest.mark.parametrize("junk", [b"[" * 200_000, b"9" * 5_000, b"\xff\x00"])
+def test_no_line_stops_who_logs_or_verifies(log, junk):
+    filled(log, 2)
+    log.path.write_bytes(log.path.read_bytes() + junk + b"\n")
+    assert verify(log.path).fault.line == 3
+    assert log.append("test") == 4
+    assert verify(log.path).torn == (3,)
+
+
+@pytest.mark.parametrize("name", ["/", ".", "~no-such-user-here/audit.jsonl"])
+def test_a_name_that_is_no_file_s_is_a_typed_error(name, monkeypatch):
+    monkeypatch.setenv("IIKEA_AUDIT_LOG", name)
+    with pytest.raises(AuditError, match="IIKEA_AUDIT_LOG"):
+        audit_log()
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch):
+    for variable in ("IIKEA_AUDIT_LOG", "XDG_STATE_HOME", "HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    with pytest.raises(AuditError, match="IIKEA_AUDIT_LOG"):
+        audit_log()
+
+
+def no_home() -> Path:
+    raise RuntimeError("Could not determine home directory.")
+
+
+def test_a_line_is_appended_without_reading_those_before(log, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    filled(log, 1_000)
+    read: list[int] = []
+    pread = os.pread
+    monkeypatch.setattr(os, "pread", lambda *asked: read.append(asked[1]) or pread(*asked))
+    log.append("test")
+    assert sum(read) < log.path.stat().st_size / 2

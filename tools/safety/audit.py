@@ -145,13 +145,20 @@ class AuditLog:
 
 
 def audit_log() -> AuditLog:
-    """The log of this user: IIKEA_AUDIT_LOG, else iikea/audit.jsonl in $XDG_STATE_HOME or ~/.local/state."""
-    named = os.environ.get(VARIABLE)
-    if named:
-        return AuditLog(Path(named).expanduser())
-    state = os.environ.get("XDG_STATE_HOME", "")
-    folder = Path(state) if Path(state).is_absolute() else Path.home() / ".local" / "state"
-    return AuditLog(folder / "iikea" / "audit.jsonl")
+    """The log of this user: IIKEA_AUDIT_LOG, else iikea/audit.jsonl in $XDG_STATE_HOME or ~/.local/state.
+
+    Raises:
+        AuditError: what is named is no file's name, or this user has no home.
+    """
+    named, state = os.environ.get(VARIABLE), os.environ.get("XDG_STATE_HOME", "")
+    try:
+        if named:
+            return AuditLog(Path(named).expanduser())
+        folder = Path(state) if Path(state).is_absolute() else Path.home() / ".local" / "state"
+        return AuditLog(folder / "iikea" / "audit.jsonl")
+    except (RuntimeError, ValueError):
+        rule = "is no file's name" if named else "has no place, for this user has no home"
+        raise AuditError(f"audit log: {rule}; name a file by {VARIABLE}") from None
 
 
 def sealed(entry: dict[str, Any]) -> bytes:
@@ -163,7 +170,7 @@ def read_entry(line: bytes) -> dict[str, Any] | None:
     """What a line says, its hash not compared; None for one that is no line of a log."""
     try:
         entry = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     is_one = (
         isinstance(entry, dict) and isinstance(entry.get("line"), int) and isinstance(entry.get("hash"), str)

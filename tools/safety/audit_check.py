@@ -1,6 +1,7 @@
 """Whether an audit log is as it was written, and else at which line it is not."""
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -46,13 +47,14 @@ def verify(path: Path, kept: str | None = None) -> Checked:
     Raises:
         AuditError: there is no log, or it cannot be read.
     """
-    head = read_head(AuditLog(path).head)
-    check = _Check(head, kept)
     try:
+        # The head first: who logs meanwhile adds lines, and the head of fewer is in the log all the same.
+        head = read_head(AuditLog(path).head)
+        check = _Check(head, kept)
         with path.open("rb") as file:
             fault = next((fault for n, line in enumerate(file, 1) if (fault := check.line(n, line))), None)
-    except OSError as error:
-        raise AuditError(f"audit log {path.name}: cannot be read ({error.strerror})") from None
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
     return Checked(check.n, check.last.hash, fault or check.end(), tuple(check.torn), head is not None)
 
 
@@ -64,13 +66,18 @@ def latest(path: Path, n: int) -> list[dict[str, Any]]:
     """
     try:
         with path.open("rb") as file:
-            return list(_entries(file.read()))[-n:]
+            return list(deque(_entries(file), maxlen=n))
     except OSError as error:
-        raise AuditError(f"audit log {path.name}: cannot be read ({error.strerror})") from None
+        raise _unreadable(path, error) from None
 
 
-def _entries(content: bytes) -> Iterator[dict[str, Any]]:
-    return (entry for line in content.splitlines() if (entry := read_entry(line)) is not None)
+def _entries(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    return (entry for line in lines if (entry := read_entry(line)) is not None)
+
+
+def _unreadable(path: Path, error: OSError | ValueError) -> AuditError:
+    reason = getattr(error, "strerror", None) or "it is no file's name"
+    return AuditError(f"audit log {path.name}: cannot be read ({reason}); name a log that can")
 
 
 class _Check:
