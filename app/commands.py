@@ -79,7 +79,7 @@ class Comment(NamedTuple):
         Raises:
             Held: it may identify a person.
         """
-        found = () if self.checked else identifiers(self.text)
+        found = () if self.checked else identifiers(self.text, "comment")
         if found and not as_json and console.can_ask():
             import typer
 

@@ -13,6 +13,7 @@ from tools.safety.errors import InputError
 
 Kind = Literal["e-mail", "date", "phone", "identifier"]
 
+MAX_CHARACTERS = 10_000
 _SHOWN = 5
 _TYPED_CHECK = "remove it, or look at the text and say that it may go out as it is"
 
@@ -51,23 +52,31 @@ def hold(field: str, text: str, checked: bool = False, next_step: str = _TYPED_C
 
     Raises:
         Held: an address, a date, a phone number or an identifier is in it; by kind and place.
+        InputError: it is longer than `MAX_CHARACTERS`.
     """
-    found = () if checked else identifiers(text)
+    found = () if checked else identifiers(text, field)
     if found:
         raise Held(field, found, next_step)
 
 
-def identifiers(text: str) -> tuple[Found, ...]:
-    """What in a text may identify a person, in order, without overlaps.
+def identifiers(text: str, field: str = "text") -> tuple[Found, ...]:
+    """What in a text of at most `MAX_CHARACTERS` may identify a person, in order, without overlaps.
 
     Lab values, doses, scores, codes of diseases and bare years are none. A medical record number of a letter
     and five digits without a word such as MRN before it is read as a code of ICD-10, and passes.
+
+    Raises:
+        InputError: the text is longer: looking would take seconds.
     """
+    if len(text) > MAX_CHARACTERS:
+        raise InputError(field, f"longer than {MAX_CHARACTERS:,} characters; shorten it")
     read = _KNOWN_CODES.sub(lambda code: " " * len(code[0]), _plain(text))
     taken: list[Found] = []
+    is_taken = bytearray(len(read))
     for kind, pattern, counts in _PATTERNS:
         for start, end in _matches(pattern, counts, read):
-            if all(end <= one.start or one.end <= start for one in taken):
+            if not any(is_taken[start:end]):
+                is_taken[start:end] = b"\1" * (end - start)
                 taken.append(Found(kind, start, end))
     return tuple(sorted(taken, key=lambda one: one.start))
 
