@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from agents.settings import Settings
 from tools.resources import open_dataset
 from tools.safety.addresses import Address, address_of, has_user
-from tools.safety.destinations import HOSTS_SETTING, is_near, require_near, why_operator
+from tools.safety.destinations import HOSTS_SETTING, is_near, require_direct, require_near, why_operator
 from tools.safety.errors import InputError
 from tools.safety.openai_service import client_options, openai_address, openai_key
 
@@ -98,17 +98,23 @@ def require_near_client(endpoint: Endpoint, client: object, why: str) -> None:
         why: the run may not.
 
     Raises:
-        InputError: see above.
+        InputError: see above; or a client that is not ours to set up would take a proxy.
     """
     for address in addresses(endpoint, client) or [None]:
         require_near(address, "model", ASKED, why)
+    for url in _told(client) if endpoint.address is None else ():
+        require_direct(url, "model")
 
 
 def addresses(endpoint: Endpoint, client: object) -> list[Address | None]:
     """Every address that the endpoint or its client tells; None for what is none."""
+    return [*([endpoint.address] if endpoint.address else []), *map(_read, _told(client))]
+
+
+def _told(client: object) -> list[str]:
     root = getattr(client, "root_client", None)
     told = [getattr(root, "base_url", None)] if root else [getattr(client, name, None) for name in _ADDRESSES]
-    return [*([endpoint.address] if endpoint.address else []), *(_read(str(url)) for url in told if url)]
+    return [str(url) for url in told if url]
 
 
 def _read(url: str) -> Address | None:

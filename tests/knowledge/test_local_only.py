@@ -5,6 +5,7 @@ import pytest
 from tests.knowledge.samples import said, unindexed
 from tools.catalogue import search_knowledge
 from tools.knowledge.manifest import Manifest
+from tools.knowledge.opening import place_of
 from tools.resources import open_shelf
 from tools.safety.errors import InputError
 
@@ -59,3 +60,14 @@ def test_what_the_operator_sets_holds_for_who_asks_without_a_reason(folder, monk
 def test_a_listed_service_passes(folder, monkeypatch):
     monkeypatch.setenv("IIKEA_MODEL_HOSTS", "embeddings.example.org")
     assert open_shelf([folder(embedding="openai:tiny", retrieval="dense")], WHY).libraries
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_an_index_server_of_this_machine_is_not_asked_by_a_proxy(variable, tmp_path, monkeypatch):
+    """The client of Chroma takes the environment's proxy, and none of ours can be given to it."""
+    near = Manifest(title="Ours", server="http://127.0.0.1:9", retrieval="dense")
+    monkeypatch.setenv(variable, "http://proxy.example.org:3128")
+    with pytest.raises(InputError, match=r"library\.json, server: .*list 127\.0\.0\.1 in NO_PROXY"):
+        place_of(near, tmp_path)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    assert place_of(near, tmp_path).is_server

@@ -51,6 +51,8 @@ AMBIGUOUS = [
     "http://ⓛocalhost/v1",
     "http://local\thost/v1",
     "http://localhost /v1",
+    "http\u017f://localhost/v1",
+    "http://\u212aing/v1",
     "http://localhost:0/v1",
     "http://localhost:99999/v1",
     "http:///v1",

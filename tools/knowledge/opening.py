@@ -12,7 +12,7 @@ from tools.knowledge.index import IndexWriter, PassageIndex, Stamp
 from tools.knowledge.manifest import Manifest
 from tools.knowledge.probe import Place, probe
 from tools.safety.addresses import address_of, is_this_machine
-from tools.safety.destinations import require_near
+from tools.safety.destinations import is_near, require_direct, require_near
 from tools.safety.errors import InputError
 from tools.safety.openai_service import openai_address
 
@@ -61,8 +61,8 @@ def place_of(manifest: Manifest, database: Path) -> Place:
     """Where a library's index is: in a folder, unless its manifest names a server.
 
     Raises:
-        InputError: no address of a server, or one on another machine without https: queries name a patient's
-            diseases.
+        InputError: no address of a server, or one on another machine without https, or a near one that the
+            environment has a proxy before: queries name a patient's diseases.
     """
     if manifest.server is None:
         return Place(str(database), manifest.collection)
@@ -77,6 +77,8 @@ def place_of(manifest: Manifest, database: Path) -> Place:
         )
     if url.scheme != "https" and not is_this_machine(url.hostname or ""):
         raise InputError("library.json, server", "must be https, for queries name a patient's diseases")
+    if is_near(address_of(manifest.server, "library.json, server")):
+        require_direct(manifest.server, "library.json, server")
     return Place(manifest.server, manifest.collection)
 
 

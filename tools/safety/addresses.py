@@ -17,7 +17,7 @@ _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
 _NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 _PLACE = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[^\[\]:]+)(?::([1-9][0-9]{0,4}))?")
-_URL = re.compile(r"https?://([!$-.0-;=@-\[\]_a-z~]+)(/[!$-.0-;=@-\[\]_a-z~/]*)?", re.IGNORECASE)
+_URL = re.compile(r"https?://([!$-.0-;=@-\[\]_a-z~]+)(/[!$-.0-;=@-\[\]_a-z~/]*)?", re.IGNORECASE | re.ASCII)
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _COMPATIBLE = ipaddress.IPv6Network("::/96")
 

@@ -5,8 +5,9 @@ against the settings of a run, which may come from a client of the server.
 """
 
 import os
+from urllib.request import getproxies
 
-from tools.safety.addresses import Address, host_and_port
+from tools.safety.addresses import Address, address_of, host_and_port
 from tools.safety.errors import InputError
 
 HOSTS_SETTING = "IIKEA_MODEL_HOSTS"
@@ -49,6 +50,29 @@ def require_near(address: Address | None, field: str, what: str, why: str) -> No
     if address:
         remedy += f", or have the operator list {address.host} in {HOSTS_SETTING}"
     raise InputError(field, f"{what} {place}, and {why}: nothing was sent; {remedy}")
+
+
+def require_direct(url: str, field: str) -> None:
+    """Refuses what a client that reads the environment would send to a near server by a proxy.
+
+    Args:
+        url: of the server.
+        field: the setting that an error names.
+
+    Raises:
+        InputError: the environment names a proxy for it.
+    """
+    if not getproxies():
+        return
+    import httpx
+
+    with httpx.Client() as client:
+        # The very rule of the clients, whose reading of NO_PROXY is their own.
+        if client._transport_for_url(httpx.URL(url)) is client._transport:
+            return
+    place = address_of(url, field)
+    rule = f"the environment's proxy stands before {place}, and would see what is asked: nothing was sent"
+    raise InputError(field, f"{rule}; list {place.host} in NO_PROXY")
 
 
 def _listed() -> frozenset[tuple[str, int | None]]:
