@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from agents.endpoints import STATISTICAL
 from agents.prices import Price, price_of
-from agents.settings import Settings
+from agents.settings import Role, Settings
 from tools.reporting.cost import Cost, ShownPrice
 from tools.safety.errors import BudgetExceeded, InputError
 
@@ -72,17 +72,20 @@ class Used(NamedTuple):
         spent: by model, of services.
         ran_s: seconds that its nodes worked, one after another.
         ahead: requests of it that are under way at the same time and are to count before the next one.
+        fell_back: roles whose model's service stayed away: it is not waited for again.
     """
 
     calls: int = 0
     spent: Spent | None = None
     ran_s: float = 0.0
     ahead: int = 0
+    fell_back: tuple[Role, ...] = ()
 
     @classmethod
     def of(cls, state: Mapping[str, Any], ahead: int = 0) -> "Used":
         """What a state of the graph tells."""
-        return cls(state.get("calls", 0), state.get("spent"), state.get("ran_s", 0.0), ahead)
+        fell_back = tuple(one["role"] for one in state.get("answered") or () if one["fell_back"])
+        return cls(state.get("calls", 0), state.get("spent"), state.get("ran_s", 0.0), ahead, fell_back)
 
 
 NOTHING = Used()

@@ -29,6 +29,7 @@ class DecisionSlice(TypedDict, total=False):
     calls: int
     spent: Spent
     ran_s: float
+    answered: list[dict[str, Any]]
 
 
 def decide(state: DecisionSlice) -> dict[str, Any]:

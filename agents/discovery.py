@@ -48,6 +48,7 @@ class DiscoverySlice(TypedDict, total=False):
     calls: int
     spent: Spent
     ran_s: float
+    answered: list[dict[str, Any]]
 
 
 def propose(state: DiscoverySlice) -> dict[str, Any]:

@@ -30,6 +30,7 @@ class QuerySlice(TypedDict, total=False):
     calls: int
     spent: Spent
     ran_s: float
+    answered: list[dict[str, Any]]
     query: str
 
 
@@ -43,6 +44,7 @@ class PassageSlice(TypedDict):
     calls: int
     spent: Spent
     ran_s: float
+    answered: list[dict[str, Any]]
 
 
 class ReadingsSlice(TypedDict, total=False):

@@ -136,8 +136,11 @@ class _Dialogue(Generic[A]):
         self.meter, self.has_more_room = Meter(settings, used), False
         self.toolbox = toolbox if settings.answer_form == "tool" else Toolbox()
         self.room = settings.max_tool_calls
-        self.role, self.fell_back = ROLES[case.task], False
+        self.role = ROLES[case.task]
         self.name = settings.model_of(self.role)
+        self.fell_back = self.name in map(settings.model_of, used.fell_back)
+        if self.fell_back:
+            self.name = settings.fallback_model
         self.stay_near = why_near(settings)
         self.model = self._bound()
         self.said: list[BaseMessage] = [

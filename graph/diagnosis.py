@@ -84,7 +84,7 @@ def _mind_after_reading(state: DiagnosisState) -> Literal["propose", "decide"]:
 
 
 def _fan_out(state: DiagnosisState) -> list[Send] | Literal["gather"]:
-    shared = {key: state[key] for key in ("diseases", "settings", "spent", "ran_s")}
+    shared = {key: state[key] for key in ("diseases", "settings", "spent", "ran_s", "answered")}
     used = state.get("calls", 0)
     return [
         Send("read", {"passage": passage, "order": order, "calls": used + order, **shared})

@@ -4,10 +4,13 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from agents.answers import Hypothesis
+from agents.budget import Used
 from agents.endpoints import endpoint_of, why_near
 from agents.model import Declined, Reply, ask
 from agents.providers import open_model, request, require_admissible
 from agents.settings import ROLES, Settings
+from graph.context import DiagnosisContext
+from graph.diagnosis import graph
 from prompts import names
 from tests.agents.cases import EDGE, amendment_case
 from tests.agents.service import KEY, MODEL, served
@@ -284,3 +287,48 @@ def test_a_fallback_beyond_what_is_near_is_never_asked(monkeypatch, away):
     monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "https://hospital.openai.azure.com/")
     with ModelServer([status(503, {"Retry-After": "3600"})]) as server, pytest.raises(InputError):
         proposed(model=MODEL, base_url=server.url, fallback_model="azure_openai:gpt", local_only=True)
+
+
+def test_a_service_that_stayed_away_is_not_waited_for_again():
+    gone = {"role": "reader", "model": "openai:second", "fell_back": True}
+    with served(by_model({"second": [GOOD]})) as server:
+        reply = ask(
+            amendment_case(EDGE),
+            Hypothesis,
+            Settings(model="openai:first", fallback_model="openai:second"),
+            admit=lambda answer: answer,
+            used=Used.of({"answered": [gone]}),
+        )
+    assert asked(server) == ["second"]
+    assert reply.told == gone | {"role": "reasoner"}
+
+
+def test_another_service_than_that_which_stayed_away_is_asked():
+    chosen = Settings(model="openai:first", reader_model="openai:gone", fallback_model="openai:second")
+    used = Used(fell_back=("reader",))
+    with served(by_model({"first": [GOOD]})) as server:
+        ask(amendment_case(EDGE), Hypothesis, chosen, admit=lambda answer: answer, used=used)
+    assert asked(server) == ["first"]
+
+
+def test_a_whole_run_waits_once_for_a_service_that_stays_away():
+    away = status(503, {"Retry-After": "3600"})
+    with served(lambda _: away) as server:
+        graph.invoke(
+            {"history": [["401.9", "250.00"]]},
+            context=DiagnosisContext(model=MODEL, fallback_model="statistical", resamples=0),
+        )
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "all_proxy"])
+def test_another_provider_s_client_must_not_stay_near_by_a_proxy(variable, monkeypatch):
+    told = {"base_url": "http://127.0.0.1:11434"}
+    monkeypatch.setattr("langchain.chat_models.init_chat_model", lambda *_, **__: Elsewhere(**told))
+    monkeypatch.setenv(variable, "http://proxy.example.org:3128")
+    chosen = Settings(model="ollama:llama", local_only=True)
+    with pytest.raises(InputError, match="NO_PROXY") as refused:
+        require_admissible(chosen)
+    assert "nothing was sent" in str(refused.value)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    assert require_admissible(chosen)
