@@ -25,6 +25,7 @@ class Known(NamedTuple):
         patient: id in the records; None of a history.
         time_s: of the last visit, seconds since 1970; None where it has no date.
         later: codes of the visit that came next, None where it is not known.
+        credentialed: whether third parties must not see the records.
     """
 
     visits: list[list[str]]
@@ -32,10 +33,14 @@ class Known(NamedTuple):
     patient: str | None = None
     time_s: int | None = None
     later: list[str] | None = None
+    credentialed: bool = False
 
 
 class Asked(NamedTuple):
-    """Whose next visit is asked for: a history in codes, or a patient of some records."""
+    """Whose next visit is asked for: a history in codes, or a patient of some records.
+
+    `credentialed` is whether third parties must not see them; None to guess.
+    """
 
     history: str | None = None
     patient: str | None = None
@@ -43,6 +48,7 @@ class Asked(NamedTuple):
     format: str | None = None
     system: str | None = None
     visits: int | None = None
+    credentialed: bool | None = None
 
     def read(self) -> Known:
         """The visits to predict from.
@@ -55,12 +61,14 @@ class Asked(NamedTuple):
                 raise InputError("history", "give --history, or --patient with --records, not both")
             from tools.records.history import split_history
 
-            return Known(split_history(self.history)[: self.visits], [])
+            visits = split_history(self.history)[: self.visits]
+            return Known(visits, [], credentialed=bool(self.credentialed))
         if not (self.patient and self.records):
             raise InputError("patient", "say whose: --history CODES, or --patient ID with --records PATH")
         return self._recorded(self.patient, self.records)
 
     def _recorded(self, patient: str, records: Path) -> Known:
+        from tools.dataset.credentialed import is_credentialed
         from tools.records.read import read_cohort
 
         with console.busy("reading records"):
@@ -75,6 +83,7 @@ class Asked(NamedTuple):
             patient=patient,
             time_s=used[-1].time if used and cohort.clock == "seconds" else None,
             later=next((codes for codes in after if codes), None),
+            credentialed=is_credentialed(self.credentialed, cohort.source, cohort.n_patients),
         )
 
 

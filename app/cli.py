@@ -188,6 +188,7 @@ def predict(
     ] = None,
     patient: Annotated[str | None, typer.Option("--patient", help="Patient id in --records.")] = None,
     records: Annotated[Path | None, typer.Option("--records", help="Records that hold the patient.")] = None,
+    credentialed: Credentialed = None,
     visits: Visits = None,
     history: History = None,
     comment: Annotated[str, typer.Option("--comment", help="What you want looked at first.")] = "",
@@ -241,7 +242,7 @@ def predict(
     data = {"store": str(store or ""), "libraries": [str(folder) for folder in library or ()]}
     settings = {**models, **where, **roles, **data, **how, **graphs, **limits, **prices, **left_out}
     with errors_as_exit_codes(as_json):
-        asked = Asked(history, patient, records, format, system, visits)
+        asked = Asked(history, patient, records, format, system, visits, credentialed)
         kept = commands.Kept(report, results, fhir, subject, csv, Labels(labels, subject_id, prediction_time))
         answers = Answers(record, replay, dry_run)
         noted = commands.Comment(comment, comment_checked)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _REFUSED = 2
 _CHECKED = "remove it, or give --comment-checked once you have looked at it"
+_CREDENTIALED = "the records are credentialed: the run is local-only; --no-credentialed if all may see them"
 _DEMO_VISITS = 4
 _DEMO_CODES = 8
 
@@ -100,6 +101,9 @@ def predict(
     admitted = comment.admitted(as_json)
     _record(asked, admitted, settings)
     known = asked.read()
+    if known.credentialed:
+        settings = settings | {"local_only": True}
+        console.err.print(f"[yellow]notice[/] {_CREDENTIALED}")
     if answers.dry_run:
         from app import rehearsing
 

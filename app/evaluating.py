@@ -51,7 +51,7 @@ Model = Annotated[
     str,
     typer.Option(
         help="`statistical` (no key, no network), or provider:model such as openai:gpt-4o-mini, whose cost "
-        "is estimated first.",
+        "is estimated first. It is asked in every role, and no other in its place.",
     ),
 ]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Test patients a split at most.")]

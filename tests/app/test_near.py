@@ -8,6 +8,7 @@ from tests.agents.service import KEY, MODEL, served
 from tests.causal.cohorts import dataset
 from tests.fakes.mind import Mind, in_form
 from tests.fakes.model_server import ModelServer, status
+from tools.records.read import read_cohort
 from tools.reporting.result import DiagnosisResult
 from tools.resources import DEMO_RECORDS
 
@@ -66,6 +67,35 @@ def test_a_run_that_must_stay_near_is_refused_with_the_reason(how, iikea, away, 
     ]
     assert reason in message
     assert "api.example.org:443" in message
+
+
+@pytest.mark.parametrize(
+    ("said", "refused"), [((), True), (("--credentialed",), True), (("--no-credentialed",), False)]
+)
+def test_a_patient_of_credentialed_records_goes_to_no_stranger_whatever_the_store(
+    said, refused, iikea, away, monkeypatch
+):
+    """The records are taken for credentialed as such of their format and size are; the store is the demo."""
+    monkeypatch.setattr("tools.dataset.credentialed._UNDER_AGREEMENT", {read_cohort(DEMO_RECORDS).source})
+    patient = read_cohort(DEMO_RECORDS).patient_ids[0]
+    about = ("--records", DEMO_RECORDS, "--patient", patient, "--model", MODEL, "--json")
+    if not refused:
+        with ModelServer(Mind()) as server:
+            monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+            ended = iikea("predict", *about, *FAST, *said)
+        assert ended.code == 0
+        assert not [notice for notice in ended.json["notices"] if "local-only" in notice]
+        return
+    ended = iikea("predict", *about, *said)
+    assert ended.code == 2
+    assert "nothing was sent" in ended.json["error"]["message"]
+    assert "--no-credentialed" in ended.err
+
+
+def test_a_history_said_to_be_credentialed_goes_to_no_stranger(iikea, away):
+    ended = iikea("predict", *HISTORY, "--credentialed", "--model", MODEL, "--json")
+    assert ended.code == 2
+    assert "local-only" in ended.json["error"]["message"]
 
 
 def test_command_and_report_say_that_the_records_are_credentialed(iikea, guarded, tmp_path):
