@@ -289,3 +289,13 @@ def test_a_line_is_appended_without_reading_those_before(log, monkeypatch):
     monkeypatch.setattr(os, "pread", lambda *asked: read.append(asked[1]) or pread(*asked))
     log.append("test")
     assert sum(read) < log.path.stat().st_size / 2
+
+
+def test_a_salt_that_was_lost_is_made_anew_and_the_log_says_so(log):
+    before = log.pseudonym("patient", "P0001")
+    log.append("test")
+    assert len(lines(log)) == 1
+    log.salt.unlink()
+    assert log.pseudonym("patient", "P0001") != before
+    assert [entry["event"] for entry in entries(log)] == ["test", "salt made"]
+    assert verify(log.path).fault is None

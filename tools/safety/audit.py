@@ -112,9 +112,13 @@ class AuditLog:
 
     def _salted(self) -> bytes:
         if not self.salt.exists():
-            with self._held():
+            is_late = False
+            with self._held() as descriptor:
                 if not self.salt.exists():
                     write_whole(self.salt, secrets.token_hex(_SALT_BYTES).encode())
+                    is_late = os.fstat(descriptor).st_size > 0
+            if is_late:
+                self.append("salt made", note="pseudonyms from here on are not those of earlier lines")
         try:
             salt = bytes.fromhex(self.salt.read_text("ascii"))
         except (OSError, ValueError):
