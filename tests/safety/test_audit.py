@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from app.house import ROOT
+from tools.safety import audit
 from tools.safety.audit import AuditError, AuditLog, audit_log, sealed
 from tools.safety.audit_check import verify
 
 WRITER = """
 import sys
 from pathlib import Path
+from tools.safety import audit
 from tools.safety.audit import AuditLog
 log = AuditLog(Path(sys.argv[1]))
 for n in range(50):
@@ -81,6 +83,13 @@ def test_threads_lose_no_line(log):
     assert verify(log.path).lines == 80
     assert {entry["k"] for entry in entries(log)} == set(range(80))
     assert len({log.pseudonym("patient", "1") for _ in range(3)}) == 1
+
+
+def test_hundreds_of_threads_do_not_starve_each_other(log, monkeypatch):
+    monkeypatch.setattr(audit, "_WAIT_S", 0.05)
+    with ThreadPoolExecutor(100) as pool:
+        list(pool.map(lambda k: log.append("test", k=k), range(200)))
+    assert verify(log.path).lines == 200
 
 
 @pytest.mark.parametrize("at", range(5))

@@ -15,6 +15,7 @@ import json
 import os
 import secrets
 import stat
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ _WAIT_S = 30.0
 _STEP_S = 0.005
 _SALT_BYTES = 32
 _PSEUDONYM_CHARACTERS = 32
+_TURN = threading.Lock()
 
 
 class AuditError(IikeaError):
@@ -133,19 +135,25 @@ class AuditLog:
     def _held(self) -> Iterator[int]:
         """The open log, locked against every other writer."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-            descriptor = os.open(self.path, flags, 0o600)
-            try:
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    raise OSError(0, "it is no file")
-                _lock(descriptor)
+            # Threads wait in a queue: hundreds that try for the file's lock by turns starve each other.
+            with _TURN, self._locked() as descriptor:
                 yield descriptor
-            finally:
-                os.close(descriptor)
         except OSError as error:
             rule = f"cannot be written to ({error.strerror}); mend that, or name another file by {VARIABLE}"
             raise AuditError(f"audit log {self.path.name}: {rule}") from None
+
+    @contextmanager
+    def _locked(self) -> Iterator[int]:
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        descriptor = os.open(self.path, flags, 0o600)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(0, "it is no file")
+            _lock(descriptor)
+            yield descriptor
+        finally:
+            os.close(descriptor)
 
 
 def audit_log() -> AuditLog:
