@@ -30,9 +30,11 @@ from app.options import (
     Libraries,
     LocalOnly,
     MaxCalls,
+    MaxIterations,
     MaxSeconds,
     MaxTokens,
     MaxUsd,
+    Model,
     PredictionTime,
     PriceIn,
     PriceOut,
@@ -71,13 +73,6 @@ app.add_typer(audit, name="audit")
 app.command()(evaluate)
 
 Records = Annotated[Path, typer.Argument(help="File or folder of records.")]
-Model = Annotated[
-    str,
-    typer.Option(
-        help="`statistical` (no key, no network), or provider:model such as openai:gpt-4o-mini. "
-        "Keys come from the environment alone, such as OPENAI_API_KEY.",
-    ),
-]
 
 
 @app.command()
@@ -203,7 +198,7 @@ def predict(
     fallback_model: FallbackModel = "",
     answers_as: AnswersAs = "tool",
     top_k: Annotated[int, typer.Option("--top-k", min=1, max=100, help="Predictions.")] = 10,
-    max_iterations: Annotated[int, typer.Option(min=0, max=50, help="Amendments of the graph at most.")] = 5,
+    max_iterations: MaxIterations = 5,
     max_calls: MaxCalls = 60,
     max_tokens: MaxTokens = None,
     max_usd: MaxUsd = None,

@@ -5,6 +5,11 @@ from typing import Annotated, Literal
 
 import typer
 
+_MODEL = "Model"
+_BUDGET = "Budget, and answers kept"
+_METHOD = "Method"
+_WRITTEN = "What is written"
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 Format = Annotated[
     str | None,
@@ -29,16 +34,33 @@ Codes = Annotated[
 ]
 Fhir = Annotated[
     Path | None,
-    typer.Option("--fhir", help="Write a FHIR R4B Bundle: a RiskAssessment and its Provenance."),
+    typer.Option(
+        "--fhir",
+        help="Write a FHIR R4B Bundle: a RiskAssessment and its Provenance.",
+        rich_help_panel=_WRITTEN,
+    ),
 ]
 Subject = Annotated[
     str | None,
-    typer.Option("--subject", help="Whose the RiskAssessment is: Patient/ID. Left out: not named."),
+    typer.Option(
+        "--subject",
+        help="Whose the RiskAssessment is: Patient/ID. Left out: not named.",
+        rich_help_panel=_WRITTEN,
+    ),
 ]
-Csv = Annotated[Path | None, typer.Option("--csv", help="Write the predictions as a table for spreadsheets.")]
+Csv = Annotated[
+    Path | None,
+    typer.Option(
+        "--csv", help="Write the predictions as a table for spreadsheets.", rich_help_panel=_WRITTEN
+    ),
+]
 LabelsFile = Annotated[
     Path | None,
-    typer.Option("--labels", help="Write the predictions as MEDS labels (parquet), a row a predicted code."),
+    typer.Option(
+        "--labels",
+        help="Write the predictions as MEDS labels (parquet), a row a predicted code.",
+        rich_help_panel=_WRITTEN,
+    ),
 ]
 SubjectId = Annotated[
     int | None,
@@ -47,6 +69,7 @@ SubjectId = Annotated[
         metavar="NUMBER",
         show_default=False,
         help="Whose the labels are. Left out: the patient's id, if it is a whole number.",
+        rich_help_panel=_WRITTEN,
     ),
 ]
 PredictionTime = Annotated[
@@ -55,6 +78,7 @@ PredictionTime = Annotated[
         "--prediction-time",
         metavar="ISO",
         help="When the labels are of, UTC unless it says otherwise. Left out: the last visit that was used.",
+        rich_help_panel=_WRITTEN,
     ),
 ]
 Libraries = Annotated[
@@ -72,6 +96,7 @@ BaseUrl = Annotated[
         metavar="URL",
         help="OpenAI-compatible server (Ollama, vLLM, llama.cpp, LM Studio) of models openai:NAME, on this "
         "machine or a host of IIKEA_MODEL_HOSTS. Left out: OPENAI_BASE_URL, else OpenAI.",
+        rich_help_panel=_MODEL,
     ),
 ]
 AnswersAs = Annotated[
@@ -80,6 +105,7 @@ AnswersAs = Annotated[
         "--answers-as",
         help="How models answer: calling a `tool`; held by their service to a `json_schema` or to JSON "
         "(`json_object`); as `text`. `iikea doctor --model NAME` tells which of them a model knows.",
+        rich_help_panel=_MODEL,
     ),
 ]
 LocalOnly = Annotated[
@@ -88,6 +114,7 @@ LocalOnly = Annotated[
         "--local-only",
         help="Ask models and embeddings on this machine or hosts of IIKEA_MODEL_HOSTS only; "
         "IIKEA_LOCAL_ONLY=1 and credentialed records mean it always.",
+        rich_help_panel=_MODEL,
     ),
 ]
 Credentialed = Annotated[
@@ -112,16 +139,30 @@ CommentChecked = Annotated[
 ]
 ReaderModel = Annotated[
     str,
-    typer.Option("--reader-model", metavar="MODEL", help="Writes the query and reads, instead of --model."),
+    typer.Option(
+        "--reader-model",
+        metavar="MODEL",
+        help="Writes the query and reads, instead of --model.",
+        rich_help_panel=_MODEL,
+    ),
 ]
 ReasonerModel = Annotated[
     str,
     typer.Option(
-        "--reasoner-model", metavar="MODEL", help="Proposes and amends the graph, instead of --model."
+        "--reasoner-model",
+        metavar="MODEL",
+        help="Proposes and amends the graph, instead of --model.",
+        rich_help_panel=_MODEL,
     ),
 ]
 DeciderModel = Annotated[
-    str, typer.Option("--decider-model", metavar="MODEL", help="Makes the predictions, instead of --model.")
+    str,
+    typer.Option(
+        "--decider-model",
+        metavar="MODEL",
+        help="Makes the predictions, instead of --model.",
+        rich_help_panel=_MODEL,
+    ),
 ]
 FallbackModel = Annotated[
     str,
@@ -129,6 +170,7 @@ FallbackModel = Annotated[
         "--fallback-model",
         metavar="MODEL",
         help="Asked where the service of another stays away; the result says so.",
+        rich_help_panel=_MODEL,
     ),
 ]
 Score = Annotated[
@@ -138,6 +180,7 @@ Score = Annotated[
         metavar="NAME",
         help="What graphs are accepted by: noisy_or_bic, logistic_bic, auto, heldout, bic, aic, bdeu, k2 "
         "or loglik, by which no edge can lose.",
+        rich_help_panel=_METHOD,
     ),
 ]
 Resamples = Annotated[
@@ -147,27 +190,60 @@ Resamples = Annotated[
         min=0,
         max=200,
         help="Random halves of the patients behind each edge's confidence; 0: none.",
+        rich_help_panel=_METHOD,
     ),
 ]
 Results = Annotated[
     Path | None,
-    typer.Option("--results", envvar="IIKEA_RESULTS", help="Keep the result as JSON in this folder."),
+    typer.Option(
+        "--results",
+        envvar="IIKEA_RESULTS",
+        help="Keep the result as JSON in this folder.",
+        rich_help_panel=_WRITTEN,
+    ),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Of the resamples, and for models that take a seed.")]
-WithoutKnowledge = Annotated[bool, typer.Option("--without-knowledge", help="Ablation: read nothing.")]
-WithoutCausal = Annotated[bool, typer.Option("--without-causal", help="Ablation: no causal graph.")]
-Report = Annotated[Path | None, typer.Option("--report", help="Write a self-contained HTML report.")]
+Seed = Annotated[
+    int,
+    typer.Option(min=0, help="Of the resamples, and for models that take a seed.", rich_help_panel=_METHOD),
+]
+WithoutKnowledge = Annotated[
+    bool, typer.Option("--without-knowledge", help="Ablation: read nothing.", rich_help_panel=_METHOD)
+]
+WithoutCausal = Annotated[
+    bool, typer.Option("--without-causal", help="Ablation: no causal graph.", rich_help_panel=_METHOD)
+]
+Report = Annotated[
+    Path | None,
+    typer.Option("--report", help="Write a self-contained HTML report.", rich_help_panel=_WRITTEN),
+]
 PriceIn = Annotated[
     float | None,
-    typer.Option("--price-in", min=0, metavar="USD", help="A million tokens that the model reads."),
+    typer.Option(
+        "--price-in",
+        min=0,
+        metavar="USD",
+        help="A million tokens that the model reads.",
+        rich_help_panel=_BUDGET,
+    ),
 ]
 PriceOut = Annotated[
-    float | None, typer.Option("--price-out", min=0, metavar="USD", help="A million tokens that it writes.")
+    float | None,
+    typer.Option(
+        "--price-out", min=0, metavar="USD", help="A million tokens that it writes.", rich_help_panel=_BUDGET
+    ),
 ]
-MaxCalls = Annotated[int, typer.Option("--max-calls", min=1, help="Model requests at most.")]
+MaxCalls = Annotated[
+    int, typer.Option("--max-calls", min=1, help="Model requests at most.", rich_help_panel=_BUDGET)
+]
 MaxTokens = Annotated[
     int | None,
-    typer.Option("--max-tokens", min=1, metavar="N", help="Tokens of model services at most, both ways."),
+    typer.Option(
+        "--max-tokens",
+        min=1,
+        metavar="N",
+        help="Tokens of model services at most, both ways.",
+        rich_help_panel=_BUDGET,
+    ),
 ]
 MaxUsd = Annotated[
     float | None,
@@ -176,22 +252,50 @@ MaxUsd = Annotated[
         min=0,
         metavar="USD",
         help="Cost of model services at most, by list prices or --price-in and --price-out.",
+        rich_help_panel=_BUDGET,
     ),
 ]
 MaxSeconds = Annotated[
-    float | None, typer.Option("--max-seconds", metavar="S", help="Time that the run may work.")
+    float | None,
+    typer.Option("--max-seconds", metavar="S", help="Time that the run may work.", rich_help_panel=_BUDGET),
 ]
 DryRun = Annotated[
     bool,
     typer.Option(
-        "--dry-run", help="Ask nobody: show the first prompts, and about how much would be asked and cost."
+        "--dry-run",
+        help="Ask nobody: show the first prompts, and about how much would be asked and cost.",
+        rich_help_panel=_BUDGET,
     ),
 ]
 Record = Annotated[
     Path | None,
-    typer.Option("--record", metavar="DIR", help="Keep every model answer there; ask for none that it has."),
+    typer.Option(
+        "--record",
+        metavar="DIR",
+        help="Keep every model answer there; ask for none that it has.",
+        rich_help_panel=_BUDGET,
+    ),
 ]
 Replay = Annotated[
     Path | None,
-    typer.Option("--replay", metavar="DIR", help="Take every model answer from there; ask nobody."),
+    typer.Option(
+        "--replay",
+        metavar="DIR",
+        help="Take every model answer from there; ask nobody.",
+        rich_help_panel=_BUDGET,
+    ),
+]
+Model = Annotated[
+    str,
+    typer.Option(
+        help="`statistical` (no key, no network), or provider:model such as openai:gpt-4o-mini. "
+        "Keys come from the environment alone, such as OPENAI_API_KEY.",
+        rich_help_panel=_MODEL,
+    ),
+]
+MaxIterations = Annotated[
+    int,
+    typer.Option(
+        "--max-iterations", min=0, max=50, help="Amendments of the graph at most.", rich_help_panel=_METHOD
+    ),
 ]
