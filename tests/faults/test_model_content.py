@@ -76,9 +76,11 @@ SELF_LOOP = tool_call("Hypothesis", {"edges": [{"cause": "4019", "effect": "4019
 
 @pytest.mark.parametrize(("reply", "named"), [(CYCLE, "cycle"), (SELF_LOOP, "self-loop 4019")])
 def test_c2_a_cycle_is_refused_and_named(reply, named, serve, run):
-    serve(Mind({"propose_graph": [reply]}))
+    mind = Mind({"propose_graph": [reply]})
+    serve(mind)
     with pytest.raises(Inadmissible, match=named):
         run()
+    assert mind.asked["propose_graph"] == 3
 
 
 def test_c2_the_last_good_graph_is_kept_when_every_amendment_is_a_cycle(serve, run):
@@ -94,20 +96,22 @@ def test_c2_the_last_good_graph_is_kept_when_every_amendment_is_a_cycle(serve, r
 
 @pytest.mark.parametrize("spelling", ["401.9", "4019", " 4019 ", "ICD9CM:401.9", "icd9cm:4019"])
 def test_c3_known_spellings_are_normalised(spelling, serve, run):
-    serve(
-        Mind(
-            {"propose_graph": [tool_call("Hypothesis", {"edges": [{"cause": spelling, "effect": "585.9"}]})]}
-        )
-    )
+    edges = {"edges": [{"cause": spelling, "effect": "585.9"}]}
+    mind = Mind({"propose_graph": [tool_call("Hypothesis", edges)]})
+    serve(mind)
     result = run(max_iterations=0)
+    assert mind.asked["propose_graph"] == 1
     assert [(e["cause"], e["effect"]) for e in result["graph"]["edges"]] == [("4019", "5859")]
 
 
 @pytest.mark.parametrize("code", ["99999", "hypertension", "E11.9", "4019x", "\x1b[31m4019"])
 def test_c3_unknown_codes_are_refused_without_being_echoed(code, serve, run):
-    serve(Mind({"propose_graph": [tool_call("Hypothesis", {"edges": [{"cause": code, "effect": "5859"}]})]}))
+    edges = {"edges": [{"cause": code, "effect": "5859"}]}
+    mind = Mind({"propose_graph": [tool_call("Hypothesis", edges)]})
+    serve(mind)
     with pytest.raises(Inadmissible) as refused:
         run()
+    assert mind.asked["propose_graph"] == 3
     assert "edges.0.cause" in str(refused.value)
     assert code not in str(refused.value)
 
@@ -135,11 +139,13 @@ def test_c4_a_flood_of_edges_is_refused_before_it_is_scored(flood, serve, run, m
         raise AssertionError("a refused graph was scored")
 
     monkeypatch.setattr("agents.discovery.score_graph", scored)
-    serve(Mind({"propose_graph": flood}))
+    mind = Mind({"propose_graph": flood})
+    serve(mind)
     before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(ModelOutputError):
         run(max_candidates=40)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 200_000
+    assert mind.asked["propose_graph"] == 3
 
 
 def decision(*predictions, **more):
@@ -175,12 +181,15 @@ def test_c5_a_repaired_decision_counts(serve, run):
     mind = Mind({"decide": [BAD_DECISIONS["twice"], decision({"code": "401.9"})]})
     serve(mind)
     assert [p["code"] for p in run()["predictions"]] == ["4019"]
+    assert mind.asked["decide"] == 2
 
 
 def test_c5_the_papers_text_form_is_read(serve, run):
     listed = json.dumps([{"code": "585.9", "probability": 0.4, "reason": "diabetes"}])
-    serve(Mind({"decide": [text(f"{listed}\n<SEP>\nDiabetes harms the kidneys.")]}))
+    mind = Mind({"decide": [text(f"{listed}\n<SEP>\nDiabetes harms the kidneys.")]})
+    serve(mind)
     result = run(answer_form="text")
+    assert mind.asked["decide"] == 1
     assert [p["code"] for p in result["predictions"]] == ["5859"]
     assert result["explanation"] == "Diabetes harms the kidneys."
 
@@ -208,6 +217,7 @@ def test_c6_a_quote_that_is_not_in_the_passage_or_says_nothing_is_refused(quote,
     serve(mind)
     with pytest.raises(Inadmissible, match=r"findings\.0\.quote"):
         run(passages=1)
+    assert mind.asked["read_passage"] == 3
 
 
 ONE = [{"cause": "4019", "effect": "5859"}]
@@ -221,6 +231,7 @@ def test_c7_a_graph_that_comes_back_stops_the_loop_with_the_best(serve, run):
     result = run(max_iterations=20)
     assert result["stopped"] == "seen"
     assert result["iterations"] == 3
+    assert mind.asked["amend_graph"] == 2
     best = max(score["accepted_score"] for score in result["scores"])
     chosen = ONE if result["scores"][0]["accepted_score"] == best else OTHER
     assert [(e["cause"], e["effect"]) for e in result["graph"]["edges"]] == [
@@ -239,6 +250,7 @@ def test_c7_worse_every_time_is_bounded_and_the_best_is_returned(serve, run):
     result = run(max_iterations=3, max_candidates=20)
     scores = [score["accepted_score"] for score in result["scores"]]
     assert result["stopped"] == "limit"
+    assert mind.asked["amend_graph"] == 3
     assert len(scores) == 4
     assert scores.index(max(scores)) == 0
     assert len(result["graph"]["edges"]) == result["scores"][0]["n_edges"]
@@ -253,7 +265,8 @@ def test_c7_the_costliest_amendment_leaves_room_to_decide(max_calls, serve, run)
 
     good = tool_call("Hypothesis", {"edges": [{"cause": "4019", "effect": "5859"}]})
     decide = [BAD_DECISIONS["unlisted"], BAD_DECISIONS["unlisted"], decision({"code": "4019"})]
-    serve(Mind({"propose_graph": [good], "amend_graph": amend, "decide": decide}))
+    mind = Mind({"propose_graph": [good], "amend_graph": amend, "decide": decide})
+    serve(mind)
     result = run(max_calls=max_calls, passages=1)
     assert [p["code"] for p in result["predictions"]] == ["4019"]
-    assert result["calls"] <= max_calls
+    assert result["calls"] == mind.asked.total() <= max_calls
