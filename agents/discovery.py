@@ -20,6 +20,7 @@ from agents.cases import (
 from agents.codes import CodeList
 from agents.findings import case_findings
 from agents.intake import case_diseases
+from agents.lookup import Lookup, search_knowledge
 from agents.model import Inadmissible, Reply, ask
 from agents.settings import Settings
 from agents.toolbox import Toolbox
@@ -42,6 +43,7 @@ class DiscoverySlice(TypedDict, total=False):
     diseases: dict[str, dict[str, Any]]
     findings: list[dict[str, Any]]
     passages: list[dict[str, Any]]
+    readings: list[dict[str, Any]]
     hypothesis: dict[str, Any]
     trials: list[dict[str, Any]]
     settings: dict[str, Any]
@@ -121,8 +123,11 @@ def _notices(iteration: int, oriented: dict[str, Any]) -> list[str]:
 
 
 def amend(state: DiscoverySlice) -> dict[str, Any]:
-    """Amends the current graph; an amendment that cannot be admitted leaves it as it is, with a notice."""
-    case_view = _CaseView(state)
+    """Amends the current graph; an amendment that cannot be admitted leaves it as it is, with a notice.
+
+    What the mind has looked up on the way is kept with what was read before, to be shown and cited.
+    """
+    case_view, lookup = _CaseView(state), Lookup(state)
     trials = state["trials"]
     current = trials[-1]
     shown = score_edits.invoke(case_view.arguments(edges=current["hypothesis"]["edges"], limit=_EDITS))
@@ -136,12 +141,14 @@ def amend(state: DiscoverySlice) -> dict[str, Any]:
         limits=case_view.limits,
     )
     try:
-        reply = case_view.ask(case)
+        reply = case_view.ask(case, lookup)
     except Inadmissible as refused:
         notice = f"amendment {len(trials)} was refused and the graph kept: {'; '.join(refused.problems)}"
         used = {"calls": refused.calls, "spent": refused.spent}
-        return {"hypothesis": current["hypothesis"], "notices": [notice], **used}
-    return {"hypothesis": {"edges": reply.value}, **reply.accounts}
+        found = lookup.update
+        notices = [*found.pop("notices", []), notice]
+        return {"hypothesis": current["hypothesis"], "notices": notices, **used, **found}
+    return {"hypothesis": {"edges": reply.value}, **reply.accounts, **lookup.update}
 
 
 class _CaseView:
@@ -172,9 +179,15 @@ class _CaseView:
         settings = self.settings
         return Basis(accepted_by=settings.score, n_patients=n_patients, resamples=settings.resamples)
 
-    def ask(self, case: ProposalCase | AmendmentCase) -> Reply[list[list[str]]]:
-        """The mind's admitted graph; while it thinks it may search, score edits and look for candidates."""
-        toolbox = Toolbox((search_graph, score_edits, select_candidates), self.arguments())
+    def ask(self, case: ProposalCase | AmendmentCase, lookup: Lookup | None = None) -> Reply[list[list[str]]]:
+        """The mind's admitted graph; while it thinks it may search, score edits and look for candidates.
+
+        Given a lookup, and if the run reads at all, it may ask the libraries too.
+        """
+        tools = (search_graph, score_edits, select_candidates)
+        may_look = lookup is not None and lookup.is_open
+        offered = (*tools, search_knowledge) if may_look else tools
+        toolbox = Toolbox(offered, self.arguments(lookup=lookup) if may_look else self.arguments())
         return ask(case, Hypothesis, self.settings, admit=self.admit, used=self.used, toolbox=toolbox)
 
     def is_full(self, edges: list[list[str]]) -> bool:
