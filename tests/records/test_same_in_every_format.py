@@ -4,8 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.records.writers import fhir, meds, mimic, omop
+from tests.records.writers.cohorts import CODES, assert_same, cohort_of
 from tools.dataset.clinical import ClinicalDataset
 from tools.records.read import read_cohort, sniff
 from tools.records.simulate import simulate
@@ -91,3 +94,34 @@ def test_names_that_records_carry_change_nothing_but_names(write, cohort, tmp_pa
     ClinicalDataset.build(cohort).save(tmp_path / "plain")
     named, plain = (ClinicalDataset.open(tmp_path / name).hash for name in ("named", "plain"))
     assert named == plain
+
+
+def codes_of(format_):
+    """What the format has room for: MIMIC-III knows ICD-9-CM alone, MIMIC-IV both ICDs."""
+    systems = {"mimic3": {"ICD9CM"}, "mimic4": {"ICD9CM", "ICD10CM"}}.get(format_)
+    return [coded for coded in CODES if systems is None or coded[0] in systems]
+
+
+@pytest.mark.parametrize("format_", [name for name in WRITERS if name != "csv"])
+@settings(max_examples=20)
+@given(data=st.data())
+def test_any_cohort_comes_back_from_every_format(format_, data, tmp_path_factory):
+    coded = st.lists(st.sampled_from(codes_of(format_)), min_size=1, max_size=4)
+    visit = st.tuples(st.sampled_from(["7", "10", "2"]), st.integers(-(10**9), 6 * 10**9), coded)
+    folder = tmp_path_factory.mktemp("round")
+    cohort = cohort_of(data.draw(st.lists(visit, min_size=1, max_size=10)), folder / "long.csv")
+    write = {"meds": meds.write, "omop": omop.write}.get(format_, WRITERS[format_])
+    assert_same(read_cohort(write(cohort, folder / "records")), cohort)
+
+
+@pytest.mark.parametrize("format_", WRITERS)
+def test_r5_changing_a_last_visit_changes_nothing_before_it(format_, tmp_path):
+    earlier = [("7", 0, [CODES[0], CODES[1]]), ("7", 86_400, [CODES[2]]), ("10", 50, [CODES[1]])]
+    read = []
+    for name, last in (("a", CODES[0]), ("b", CODES[3])):
+        cohort = cohort_of([*earlier, ("7", 172_800, [last])], tmp_path / f"{name}.csv")
+        read.append(read_cohort(WRITERS[format_](cohort, tmp_path / name)))
+    one, other = read
+    assert one.patient("7").visits[:-1] == other.patient("7").visits[:-1]
+    assert one.patient("7").visits[-1] != other.patient("7").visits[-1]
+    assert one.patient("10").visits == other.patient("10").visits
