@@ -71,7 +71,8 @@ def write_query(state: QuerySlice) -> dict[str, Any]:
 def retrieve(state: QuerySlice) -> dict[str, Any]:
     """Retrieves the passages nearest to the query, with the tool, and what reading them needs.
 
-    Nothing is looked up later, so that a library that changes during a run changes nothing in it.
+    Nothing is looked up later but by a mind that amends (see `agents.lookup`), so that a library that
+    changes during a run changes nothing that was read.
     """
     settings = Settings.model_validate(state["settings"])
     found = search_knowledge.invoke(

@@ -65,8 +65,8 @@ class Lookup:
     def _added(self, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The passages, those that are new to the run read."""
         known = {passage["id"] for passage in self._passages}
-        roles = dict.fromkeys(("reader_model", "reasoner_model", "decider_model", "fallback_model"), "")
-        quiet = self._settings.model_copy(update={"model": STATISTICAL, "base_url": "", **roles})
+        nobody = dict.fromkeys(self._settings.models, "") | {"model": STATISTICAL, "base_url": ""}
+        quiet = self._settings.model_copy(update=nobody)
         for passage in found:
             if passage["id"] not in known:
                 one = knowledge.PassageSlice(

@@ -1,5 +1,6 @@
 """What each command of `iikea` does."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -180,15 +181,11 @@ def convert(path: Path, out: Path, format: str | None, system: str | None, as_js
         notices = (*cohort.notices, *meds_writing.write(cohort, out))
     n_rows = len(cohort.codes)
     summary = {"out": str(out), "patients": cohort.n_patients, "visits": cohort.n_visits, "rows": n_rows}
-    if as_json:
-        console.print_json({**summary, "notices": list(notices)})
-        return
-    console.out.print(
+    said = (
         f"Wrote {counted(cohort.n_patients, 'patient')}, {counted(cohort.n_visits, 'visit')}, "
         f"{counted(n_rows, 'diagnosis row')}: {console.plain(str(out))}"
     )
-    for notice in notices:
-        console.out.print(f"[yellow]notice[/] {console.plain(notice)}")
+    _tell(summary, said, notices, as_json)
 
 
 def simulate(
@@ -207,13 +204,19 @@ def simulate(
         notices = simulation.write(found, out, format)
     cohort, edges = found.cohort, len(found.graph.edges)
     summary = {"out": str(out), "patients": cohort.n_patients, "visits": cohort.n_visits, "edges": edges}
-    if as_json:
-        console.print_json({**summary, "notices": list(notices)})
-        return
-    console.out.print(
+    said = (
         f"Simulated {counted(cohort.n_patients, 'patient')} with {counted(cohort.n_visits, 'visit')} "
         f"from a graph of {counted(edges, 'edge')}: {console.plain(str(out))}"
     )
+    _tell(summary, said, notices, as_json)
+
+
+def _tell(summary: dict[str, Any], said: str, notices: Iterable[str], as_json: bool) -> None:
+    """What was written, as one document or in words."""
+    if as_json:
+        console.print_json({**summary, "notices": list(notices)})
+        return
+    console.out.print(said)
     for notice in notices:
         console.out.print(f"[yellow]notice[/] {console.plain(notice)}")
 
