@@ -44,7 +44,7 @@ class Settings(BaseModel):
         libraries: folders of knowledge libraries, the most trusted first; none means the demo library.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     model: str = Field(
         default="statistical",

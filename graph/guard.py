@@ -1,10 +1,11 @@
-"""No run starts while its trace would carry patients away."""
+"""No run starts while its trace would carry patients away, and no server logs what it streams."""
 
 from typing import Any
 from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
 
+from tools.safety.logs import silence_server
 from tools.safety.tracing import admit_tracing, prepare_tracing
 
 
@@ -17,6 +18,7 @@ class TracingGuard(BaseCallbackHandler):
     def __init__(self) -> None:
         # A tracer takes the process's client before any guard is asked.
         prepare_tracing()
+        silence_server()
 
     def on_chain_start(
         self,

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -35,11 +35,12 @@ class DevServer(NamedTuple):
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[DevServer]:
+def running(folder: Path, more: Mapping[str, str] | None = None) -> Iterator[DevServer]:
     """Starts the server of the repository's `langgraph.json` and ends it, with what it started.
 
     Args:
         folder: an empty folder; the server's state files and log go there, not into the repository.
+        more: variables of its environment.
 
     Raises:
         RuntimeError: it ended, or did not answer in time; with its log.
@@ -50,7 +51,7 @@ def running(folder: Path) -> Iterator[DevServer]:
         process = subprocess.Popen(
             _command(port),
             cwd=folder,
-            env=environment(folder) | {"LOG_COLOR": "false"},
+            env=environment(folder) | {"LOG_COLOR": "false"} | dict(more or {}),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
