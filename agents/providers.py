@@ -32,6 +32,7 @@ from agents.settings import Settings
 from tools.safety.destinations import require_near
 from tools.safety.errors import IikeaError, InputError, ProviderError
 from tools.safety.limits import SECONDS, a_place, pace, request_seconds
+from tools.safety.logs import withheld_details
 
 _TRANSIENT = {408, 409, 429, 500, 502, 503, 504, 529}
 _MAX_REQUESTS = 4
@@ -175,7 +176,7 @@ def request(
         reraise=True,
     )
     try:
-        with a_place(host):
+        with a_place(host), withheld_details():
             return retrying(model.invoke, messages)
     except (RecursionError, ValidationError, IikeaError):
         raise

@@ -18,6 +18,7 @@ from tools.knowledge.lexical import words
 from tools.safety.addresses import Address
 from tools.safety.destinations import require_near, why_operator
 from tools.safety.errors import InputError, ProviderError
+from tools.safety.logs import withheld_details
 from tools.safety.openai_service import client_options, openai_address, openai_key
 
 if TYPE_CHECKING:
@@ -252,7 +253,8 @@ def _asked(ask: Callable[[], list[list[float]]], n_texts: int) -> list[list[floa
     if not n_texts:
         return []
     try:
-        vectors = np.asarray(ask(), dtype=float)
+        with withheld_details():
+            vectors = np.asarray(ask(), dtype=float)
     except Exception as error:  # noqa: BLE001 - every client library has its own exceptions: map them all
         raise _provider_error(error) from None
     if vectors.ndim != 2 or len(vectors) != n_texts or not np.isfinite(vectors).all():
