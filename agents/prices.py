@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +28,11 @@ class Price(NamedTuple):
     def cost_usd(self, tokens_in: int, tokens_out: int) -> float:
         """What so many tokens cost."""
         return (tokens_in * self.usd_in + tokens_out * self.usd_out) / _MILLION
+
+
+def total_usd(prices: Mapping[str, Price], tokens: Mapping[str, tuple[int, int]]) -> float:
+    """What the tokens cost that each model read and wrote; a model without tokens needs no price."""
+    return sum(prices[model].cost_usd(*both) for model, both in tokens.items())
 
 
 def price_of(

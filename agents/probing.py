@@ -40,8 +40,12 @@ class Probed(NamedTuple):
     problem: str = ""
 
 
-def probe(settings: Settings) -> list[Probed]:
-    """Asks the settings' model for a tiny answer in each form, three times unless it is slow.
+def probe(name: str, settings: Settings) -> list[Probed]:
+    """Asks a model for a tiny answer in each form, three times unless it is slow.
+
+    Args:
+        name: of the model, one of the settings'.
+        settings: of the run that would follow.
 
     Returns:
         The forms in the order in which they are to be preferred.
@@ -54,7 +58,7 @@ def probe(settings: Settings) -> list[Probed]:
     probed = []
     for form in FORMS:
         try:
-            probed.append(Probed(form, median(_seconds(settings, form))))
+            probed.append(Probed(form, median(_seconds(name, settings, form))))
         except ProviderError as error:
             if error.status in _NOT_OF_THE_FORM or (error.stayed_away and error.status is None):
                 raise
@@ -67,15 +71,15 @@ def probe(settings: Settings) -> list[Probed]:
     return probed
 
 
-def _seconds(settings: Settings, form: AnswerForm) -> list[float]:
+def _seconds(name: str, settings: Settings, form: AnswerForm) -> list[float]:
     """How long each answer took.
 
     Raises:
         Unreadable: an answer is none of the form.
     """
-    host = host_of(settings.model, settings.base_url)
-    model = open_model(settings.model, settings.seed, settings.base_url, why_near(settings))
-    asked = bound(model, settings.model, form, Ready)
+    host = host_of(name, settings.base_url)
+    model = open_model(name, settings.seed, settings.base_url, why_near(settings))
+    asked = bound(model, name, form, Ready)
     took: list[float] = []
     while len(took) < _TIMES and sum(took) < _LONG_S:
         begun = time.monotonic()

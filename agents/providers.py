@@ -1,14 +1,9 @@
 """Chat models by name, and the one place that retries a request to their service."""
 
 import os
-import re
-import time
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
-from urllib.parse import urlsplit
 
-from langchain_core.exceptions import ModelConnectionError, ModelTimeoutError
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import Runnable
@@ -26,26 +21,18 @@ from agents.endpoints import (
     require_near_client,
     why_near,
 )
+from agents.failures import is_transient, provider_error, retry_after_s
 from agents.reasoner import StatisticalReasoner
 from agents.recording import recorded
 from agents.settings import Settings
 from tools.safety.destinations import require_near
-from tools.safety.errors import IikeaError, InputError, ProviderError
-from tools.safety.limits import SECONDS, a_place, pace, request_seconds
+from tools.safety.errors import IikeaError, InputError
+from tools.safety.limits import a_place, pace, request_seconds
 from tools.safety.logs import withheld_details
 
-_TRANSIENT = {408, 409, 429, 500, 502, 503, 504, 529}
 _MAX_REQUESTS = 4
 _MAX_WAIT_S = 60.0
 _VARIABLES = ("AZURE_OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT", "OPENAI_API_KEY", "OPENAI_API_VERSION")
-_SETTINGS = {
-    400: "the model's name and the form of answers (`iikea doctor --model` tells which forms it knows)",
-    401: "the API key (OPENAI_API_KEY for OpenAI and compatible servers)",
-    403: "the permissions of the API key (OPENAI_API_KEY for OpenAI and compatible servers)",
-    404: "the model's name and the address (base_url or OPENAI_BASE_URL)",
-}
-_ADDRESS = "its address (base_url or OPENAI_BASE_URL; AZURE_OPENAI_ENDPOINT for Azure)"
-_SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 
 def open_model(name: str, seed: int = 0, base_url: str = "", stay_near: str = "") -> BaseChatModel:
@@ -170,7 +157,7 @@ def request(
         RecursionError, pydantic.ValidationError: the arguments of a tool call are no JSON object.
     """
     retrying = Retrying(
-        retry=retry_if_exception(_is_transient),
+        retry=retry_if_exception(is_transient),
         stop=stop_after_attempt(_MAX_REQUESTS) | stop_before_delay(_MAX_WAIT_S),
         wait=_wait_s,
         reraise=True,
@@ -181,61 +168,10 @@ def request(
     except (RecursionError, ValidationError, IikeaError):
         raise
     except Exception as error:  # noqa: BLE001 - every client library has its own exceptions: map them all
-        raise _provider_error(error) from None
-
-
-def _status(error: BaseException) -> int | None:
-    status = getattr(error, "status_code", None)
-    return status if isinstance(status, int) else None
-
-
-def _retry_after_s(error: BaseException) -> float | None:
-    """The wait asked for, given in seconds or as a date."""
-    text = getattr(getattr(error, "response", None), "headers", {}).get("retry-after", "")
-    if _SECONDS.fullmatch(text):
-        return float(text)
-    try:
-        return max(parsedate_to_datetime(text).timestamp() - time.time(), 0.0)
-    except ValueError:
-        return None
-
-
-def _is_connection(error: BaseException) -> bool:
-    return isinstance(error, ModelConnectionError | ModelTimeoutError | OSError)
-
-
-def _is_transient(error: BaseException) -> bool:
-    return _status(error) in _TRANSIENT or _is_connection(error)
+        raise provider_error(error) from None
 
 
 def _wait_s(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
-    wanted_s = _retry_after_s(error) if error else None
+    wanted_s = retry_after_s(error) if error else None
     return wanted_s if wanted_s is not None else min(0.5 * 2.0**state.attempt_number, 8.0)
-
-
-def _provider_error(error: Exception) -> ProviderError:
-    status, host = _status(error), _host(error)
-    if status in _SETTINGS:
-        return ProviderError(f"model service at {host} answered {status}: check {_SETTINGS[status]}", status)
-    if status is not None:
-        said = f"model service at {host} answered {status}"
-        return ProviderError(said, status, _retry_after_s(error), stayed_away=status in _TRANSIENT)
-    if isinstance(error, ModelTimeoutError):
-        said = (
-            f"no whole answer from the model service at {host} in {request_seconds():g} s: check {_ADDRESS}, "
-        )
-        return ProviderError(f"{said}or raise {SECONDS}", stayed_away=True)
-    if _is_connection(error):
-        said = f"no answer from the model service at {host}: check {_ADDRESS}"
-        return ProviderError(said, stayed_away=True)
-    return ProviderError(
-        f"model service at {host}: not a chat completion ({type(error).__name__}); check {_ADDRESS}"
-    )
-
-
-def _host(error: Exception) -> str:
-    """Host and port of the request that failed, where the error tells; never the user and password."""
-    url = getattr(getattr(error, "request", None), "url", None)
-    host = urlsplit(str(url)).netloc.rpartition("@")[2] if url else ""
-    return host or "the configured address"

@@ -20,7 +20,6 @@ from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import (
     AIMessage,
     BaseMessage,
-    ToolMessage,
     UsageMetadata,
     messages_from_dict,
     messages_to_dict,
@@ -32,9 +31,12 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, ValidationError
 
 from agents.budget import CHARACTERS_PER_TOKEN, SECONDS
+from agents.failures import provider_error
 from agents.reasoner import StatisticalReasoner
-from tools.safety.errors import InputError
+from tools.safety.errors import IikeaError, InputError, ProviderError
 from tools.safety.files import write_whole
+
+_NOT_STORED = "the answer to a request is not stored; have it asked for first, without --replay"
 
 
 class Tally(NamedTuple):
@@ -48,11 +50,20 @@ class Tally(NamedTuple):
 
 
 class Recording(ABC):
-    """Where answers come from before a service is asked, and a tally of them. Safe in several threads."""
+    """Where answers come from before a service is asked, and tallies of them. Safe in several threads.
+
+    Attributes:
+        tallies: by model.
+    """
 
     def __init__(self) -> None:
-        self.tally = Tally()
+        self.tallies: dict[str, Tally] = {}
         self._lock = threading.Lock()
+
+    @property
+    def tally(self) -> Tally:
+        """Of all models together."""
+        return Tally(*(sum(values) for values in zip(Tally(), *self.tallies.values(), strict=True)))
 
     @abstractmethod
     def answer(self, request: dict[str, Any], ask: Callable[[], AIMessage]) -> AIMessage:
@@ -63,14 +74,26 @@ class Recording(ABC):
             ask: asks the service.
         """
 
-    def _count(self, tokens_in: int, tokens_out: int, paid: bool) -> None:
+    def _count(self, model: str, tokens_in: int, tokens_out: int, paid: bool) -> None:
         with self._lock:
+            before = self.tallies.get(model, Tally())
             added = (1, tokens_in, tokens_out, tokens_in * paid, tokens_out * paid)
-            self.tally = Tally(*(a + b for a, b in zip(self.tally, added, strict=True)))
+            self.tallies[model] = Tally(*(a + b for a, b in zip(before, added, strict=True)))
+
+
+class _Stored(NamedTuple):
+    """What is kept of a request: the answer, None if it cannot be parsed; or how the service failed."""
+
+    model: str
+    message: AIMessage | None
+    failure: ProviderError | None
 
 
 class StoredAnswers(Recording):
     """Answers in a private folder, one file each, named by the sha256 of its request.
+
+    Where a service stayed away that is kept too, so that a replay goes to the fallback as the run did; who
+    does not replay asks again.
 
     Args:
         folder: of the answers; made if missing.
@@ -86,69 +109,91 @@ class StoredAnswers(Recording):
 
         Raises:
             InputError: replayed, and the answer is not stored; or what is stored is damaged.
+            ProviderError: replayed, and the service stayed away.
             RecursionError: the answer was, or is, one that cannot be parsed.
         """
         path = self._path(request)
-        paid = not path.exists()
-        if paid and self.replay:
-            rule = "the answer to a request is not stored; have it asked for first, without --replay"
-            raise InputError("replay", rule)
-        if paid:
-            self._store(path, _asked(ask))
-        message = self._load(path)
+        stored = self._load(path)
+        known = stored if stored and stored.failure is None else None
+        if self.replay and known is None:
+            raise (stored and stored.failure) or InputError("replay", _NOT_STORED)
+        message = (known or self._asked(request["model"], path, ask)).message
         usage = message.usage_metadata if message else None
-        self._count(usage["input_tokens"] if usage else 0, usage["output_tokens"] if usage else 0, paid)
+        tokens = (usage["input_tokens"], usage["output_tokens"]) if usage else (0, 0)
+        self._count(request["model"], *tokens, paid=known is None)
         if message is None:
             raise RecursionError("the arguments of a tool call in the stored answer cannot be parsed")
         return message
 
-    def paid(self) -> tuple[int, int]:
-        """Tokens read and written by the model for all stored answers: each was paid for once."""
-        usages = [
-            message.usage_metadata for path in self.folder.glob("*/*.json") if (message := self._load(path))
-        ]
-        return (
-            sum(usage["input_tokens"] for usage in usages if usage),
-            sum(usage["output_tokens"] for usage in usages if usage),
-        )
+    def paid(self) -> dict[str, tuple[int, int]]:
+        """Tokens read and written for all stored answers, by model: each was paid for once."""
+        paid: dict[str, tuple[int, int]] = {}
+        for path in self.folder.glob("*/*.json"):
+            stored = self._load(path)
+            usage = stored.message.usage_metadata if stored and stored.message else None
+            if stored and usage:
+                read, written = paid.get(stored.model, (0, 0))
+                paid[stored.model] = (read + usage["input_tokens"], written + usage["output_tokens"])
+        return paid
 
     def _path(self, request: dict[str, Any]) -> Path:
         digest = sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
         return self.folder / digest[:2] / f"{digest}.json"
 
-    def _store(self, path: Path, message: AIMessage | None) -> None:
-        answer = messages_to_dict([message])[0] if message else None
+    def _asked(self, model: str, path: Path, ask: Callable[[], AIMessage]) -> _Stored:
+        """The service's answer with the time it took, stored as it is read again."""
+        began = monotonic()
+        try:
+            message = ask()
+        except (RecursionError, ValidationError):
+            self._store(path, {"model": model, "answer": None})
+            return _Stored(model, None, None)
+        except IikeaError:
+            raise
+        except Exception as error:
+            failure = provider_error(error)
+            if failure.stayed_away and not path.exists():
+                told = {"message": str(failure), "status": failure.status, "stayed_away": True}
+                self._store(path, {"model": model, "failed": told})
+            raise
+        taken = {SECONDS: round(monotonic() - began, 3)}
+        timed = message.model_copy(update={"response_metadata": message.response_metadata | taken})
+        self._store(path, {"model": model, "answer": messages_to_dict([timed])[0]})
+        return self._load(path) or _Stored(model, timed, None)
+
+    def _store(self, path: Path, document: dict[str, Any]) -> None:
         try:
             for folder in (self.folder, path.parent):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_whole(path, json.dumps({"answer": answer}, sort_keys=True).encode())
+            write_whole(path, json.dumps(document, sort_keys=True).encode())
         except OSError as error:
             rule = f"cannot be stored ({error.strerror}); make room or name another folder"
             raise InputError("answers", rule) from None
 
-    def _load(self, path: Path) -> AIMessage | None:
+    def _load(self, path: Path) -> _Stored | None:
+        """What is stored; None where nothing is."""
         try:
-            stored = json.loads(path.read_bytes())["answer"]
-            message = messages_from_dict([stored])[0] if stored is not None else None
+            return _stored(json.loads(path.read_bytes()))
+        except FileNotFoundError:
+            return None
         except OSError as error:
-            rule = f"{path.name} cannot be read ({error.strerror}); let its owner read it"
+            remedy = "let its owner read it, or name another folder"
+            rule = f"{path.name} cannot be read ({error.strerror}); {remedy}"
             raise InputError("answers", rule) from None
         except (ValueError, KeyError, TypeError):
-            message = ToolMessage("", tool_call_id="")
-        if message is not None and not isinstance(message, AIMessage):
-            raise InputError("answers", f"{path.name} is damaged; remove it, and it is asked for again")
-        return message
+            rule = f"{path.name} is damaged; remove it, and it is asked for again"
+            raise InputError("answers", rule) from None
 
 
-def _asked(ask: Callable[[], AIMessage]) -> AIMessage | None:
-    """The service's answer with the time it took; None for one that cannot be parsed, which was paid for."""
-    began = monotonic()
-    try:
-        message = ask()
-    except (RecursionError, ValidationError):
-        return None
-    taken = {SECONDS: round(monotonic() - began, 3)}
-    return message.model_copy(update={"response_metadata": message.response_metadata | taken})
+def _stored(document: dict[str, Any]) -> _Stored:
+    """Raises ValueError, KeyError or TypeError where the document is none of ours."""
+    if "failed" in document:
+        return _Stored(document["model"], None, ProviderError(**document["failed"]))
+    answer = document["answer"]
+    message = messages_from_dict([answer])[0] if answer is not None else None
+    if message is not None and not isinstance(message, AIMessage):
+        raise ValueError("no answer of a model")
+    return _Stored(document["model"], message, None)
 
 
 class Rehearsal(Recording):
@@ -174,7 +219,7 @@ class Rehearsal(Recording):
         said = json.dumps([message.content, [call["args"] for call in message.tool_calls]])
         heard = json.dumps([request["messages"], tools])
         tokens_in, tokens_out = len(heard) // CHARACTERS_PER_TOKEN, len(said) // CHARACTERS_PER_TOKEN
-        self._count(tokens_in, tokens_out, paid=True)
+        self._count(request["model"], tokens_in, tokens_out, paid=True)
         with self._lock:
             self.requests.append(request)
         usage = UsageMetadata(

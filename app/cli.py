@@ -249,6 +249,10 @@ def doctor(
     model: Model = "statistical",
     base_url: BaseUrl = "",
     local_only: LocalOnly = False,
+    reader_model: ReaderModel = "",
+    reasoner_model: ReasonerModel = "",
+    decider_model: DeciderModel = "",
+    fallback_model: FallbackModel = "",
     store: Annotated[
         Path | None, typer.Option("--store", help="Data set whose patients the model would be asked about.")
     ] = None,
@@ -258,6 +262,10 @@ def doctor(
     """Say what is installed, what is missing, who would be asked, and the command that mends it."""
     settings = {
         "model": model,
+        "reader_model": reader_model,
+        "reasoner_model": reasoner_model,
+        "decider_model": decider_model,
+        "fallback_model": fallback_model,
         "base_url": base_url,
         "local_only": local_only,
         "store": str(store or ""),

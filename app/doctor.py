@@ -36,7 +36,7 @@ def examine(settings: Settings) -> list[Finding]:
     """Every check, in the order a person would make them.
 
     Args:
-        settings: of the run that would follow: its model, address, store and libraries.
+        settings: of the run that would follow: its models, address, store and libraries.
     """
     named = settings.libraries or ("",)
     return [
@@ -126,31 +126,47 @@ def _reach(settings: Settings) -> str:
 
 
 def _models(settings: Settings) -> list[Finding]:
-    """Whether the model answers, and in which forms: one finding where it asks nobody or stays away."""
-    from agents.endpoints import STATISTICAL, endpoint_of
-
-    what = f"model {settings.model}"
-    if settings.model == STATISTICAL:
-        return [Finding(what, True, "built in, needs no key and no network")]
-    try:
-        found = _forms(settings)
-    except IikeaError as error:
-        return [Finding(what, False, str(error), _SEE)]
-    address = endpoint_of(settings.model, settings.base_url).address
-    return [Finding(what, True, f"answered, at {address or 'a host that its client knows'}"), found]
-
-
-def _forms(settings: Settings) -> Finding:
-    from agents.probing import probe
+    """Whether each model answers, and in which forms: one finding where it asks nobody or stays away."""
     from agents.providers import require_admissible
 
-    require_admissible(settings)
-    probed = probe(settings)
-    known = [one.form for one in probed if one.seconds is not None]
-    found = "; ".join(
+    names = list(dict.fromkeys(settings.models.values()))
+    try:
+        require_admissible(settings)
+    except IikeaError as error:
+        return [Finding(f"model {', '.join(names)}", False, str(error), _SEE)]
+    known: dict[str, list[str]] = {}
+    found = [finding for name in names for finding in _model(name, settings, known)]
+    return [*found, _common(list(known.values()))] if len(known) > 1 else found
+
+
+def _model(name: str, settings: Settings, known: dict[str, list[str]]) -> list[Finding]:
+    """One model; the forms that a service knows are added to `known`."""
+    from agents.endpoints import STATISTICAL, endpoint_of
+    from agents.probing import probe
+
+    what = f"model {name}"
+    if name == STATISTICAL:
+        return [Finding(what, True, "built in, needs no key and no network")]
+    try:
+        probed = probe(name, settings)
+    except IikeaError as error:
+        return [Finding(what, False, str(error), _SEE)]
+    forms = known[name] = [one.form for one in probed if one.seconds is not None]
+    told = "; ".join(
         f"{one.form}: {one.problem}" if one.seconds is None else f"{one.form} in {one.seconds:.2g} s"
         for one in probed
     )
-    if not known:
-        return Finding("forms of answers", False, found, "name another model")
-    return Finding("forms of answers", True, f"{found}; use --answers-as {known[0]}")
+    address = endpoint_of(name, settings.base_url).address
+    answered = Finding(what, True, f"answered, at {address or 'a host that its client knows'}")
+    heading = "forms of answers" if len(settings.models) == 1 else f"forms of answers, {name}"
+    if not forms:
+        return [answered, Finding(heading, False, told, "name another model")]
+    return [answered, Finding(heading, True, f"{told}; use --answers-as {forms[0]}")]
+
+
+def _common(known: list[list[str]]) -> Finding:
+    """All models of a run are asked in one form."""
+    forms = [form for form in known[0] if all(form in others for others in known)]
+    if not forms:
+        return Finding("one form for all", False, "none that every model knows", "name other models")
+    return Finding("one form for all", True, f"use --answers-as {forms[0]}")

@@ -12,12 +12,16 @@ from app.options import (
     BaseUrl,
     Codes,
     Credentialed,
+    DeciderModel,
+    FallbackModel,
     Format,
     Json,
     Libraries,
     LocalOnly,
     PriceIn,
     PriceOut,
+    ReaderModel,
+    ReasonerModel,
     System,
 )
 from tools.safety.tracing import admit_tracing
@@ -51,7 +55,7 @@ Model = Annotated[
     str,
     typer.Option(
         help="`statistical` (no key, no network), or provider:model such as openai:gpt-4o-mini, whose cost "
-        "is estimated first. It is asked in every role, and no other in its place.",
+        "is estimated first. It is asked in every role without a model of its own.",
     ),
 ]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Test patients a split at most.")]
@@ -105,6 +109,10 @@ def evaluate(
     model: Model = "statistical",
     base_url: BaseUrl = "",
     local_only: LocalOnly = False,
+    reader_model: ReaderModel = "",
+    reasoner_model: ReasonerModel = "",
+    decider_model: DeciderModel = "",
+    fallback_model: FallbackModel = "",
     credentialed: Credentialed = None,
     answers_as: AnswersAs = "tool",
     library: Libraries = None,
@@ -129,6 +137,7 @@ def evaluate(
     More methods, seeds or patients may be asked for later. Other data, another model or other code need
     another folder; the folder `answers` may be copied into it.
     """
+    roles = {"reader_model": reader_model, "reasoner_model": reasoner_model, "decider_model": decider_model}
     with errors_as_exit_codes(as_json):
         admit_tracing()
         from app.evaluation.asked import Asked, parse_methods
@@ -145,6 +154,7 @@ def evaluate(
             limit=limit,
             out=out,
             model=model,
+            other_models=roles | {"fallback_model": fallback_model},
             answer_form=answers_as,
             libraries=tuple(str(folder) for folder in library or ()),
             replay=replay,

@@ -56,6 +56,7 @@ ASKED: dict[str, tuple[object, str]] = {
     "format": ("diabetes130", "--format diabetes130"),
     "split": ("80-20", "--split 80-20"),
     "model": ("statistical", "--model statistical"),
+    "roles": ({}, "--model for every role, and no fallback"),
     "seeds": ((0, 1, 2, 3, 4), "--seeds 5"),
 }
 AIMS = {"full": (28.0, 52.0, 64.0), "category": (31.0, 57.3, 68.6)}

@@ -1,10 +1,12 @@
 """What an evaluation is asked for, and the methods there are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, get_args
 
 from agents.endpoints import STATISTICAL
+from agents.settings import Settings
 from tools.causal.scores import ScoreName
 from tools.evaluation.neural import Peer
 from tools.records.mapping import VocabularyName
@@ -37,7 +39,8 @@ class Asked(NamedTuple):
         n_seeds: splits; seeds count from 0.
         limit: of test patients a split; None for all.
         out: folder of everything that is kept.
-        model: that the graph's agents ask.
+        model: that the graph's agents ask in every role without one of its own.
+        other_models: models of roles, and the fallback, by the setting of `agents.settings.Settings`.
         answer_form: of the model, see `agents.settings.Settings`.
         libraries: folders, the most trusted first; none for the demo library.
         replay: whether to ask no model and take stored answers alone.
@@ -56,6 +59,7 @@ class Asked(NamedTuple):
     limit: int | None
     out: Path
     model: str = STATISTICAL
+    other_models: Mapping[str, str] = MappingProxyType({})
     answer_form: str = "tool"
     libraries: tuple[str, ...] = ()
     replay: bool = False
@@ -65,19 +69,32 @@ class Asked(NamedTuple):
 
     @property
     def asks_a_service(self) -> bool:
-        """Whether a language model is to be asked."""
-        return self.model != STATISTICAL
+        """Whether a language model may be asked."""
+        return bool(self.services)
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The models that may be asked but for the statistical one, each once."""
+        named = dict.fromkeys(self.agents.models.values())
+        return tuple(name for name in named if name != STATISTICAL)
+
+    @property
+    def agents(self) -> Settings:
+        """Of the agents, as far as they say who is asked."""
+        whom = {"model": self.model, "base_url": self.base_url, "local_only": self.local_only}
+        return Settings.model_validate(whom | dict(self.other_models))
 
     @property
     def settings(self) -> dict[str, Any]:
         """Of the graph's run, but for its data and what the method switches off."""
         return {
             "model": self.model,
+            **self.other_models,
             "base_url": self.base_url,
             "local_only": self.local_only,
             "answer_form": self.answer_form,
             "libraries": list(self.libraries),
-            "top_k": _KEPT_OF_MODELS if self.asks_a_service else _KEPT_OF_RECORDS,
+            "top_k": _KEPT_OF_RECORDS if self.agents.model_of("decider") == STATISTICAL else _KEPT_OF_MODELS,
             "resamples": 0,
         }
 

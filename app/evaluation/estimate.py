@@ -1,9 +1,9 @@
 """What a run will ask of a language model: a rehearsal with the statistical reasoner on a few patients."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from agents.prices import Price
+from agents.prices import Price, total_usd
 from agents.recording import Rehearsal
 from app.evaluation.patients import Work, diagnose
 
@@ -42,18 +42,18 @@ def rehearse(work: Sequence[Work], n_patients: int, in_flight: int) -> Estimate:
         n_patients: that the method is to compute.
         in_flight: patients at a time.
     """
-    tallies = []
+    tallies, costs = [], []
     for one in work:
         rehearsal = Rehearsal()
         diagnose(one.cases[0], one.settings, rehearsal)
         tallies.append(rehearsal.tally)
-    price = work[0].price
+        read = {model: (tally.tokens_in, tally.tokens_out) for model, tally in rehearsal.tallies.items()}
+        costs.append(total_usd(one.prices, read))
     factor = n_patients / len(work)
     requests, tokens_in, tokens_out = (factor * sum(t[place] for t in tallies) for place in range(3))
     seconds = requests * _SECONDS_A_REQUEST + tokens_out / _TOKENS_A_SECOND
-    dearest = max(price.cost_usd(tally.tokens_in, tally.tokens_out) for tally in tallies)
-    usd = factor * sum(price.cost_usd(tally.tokens_in, tally.tokens_out) for tally in tallies)
-    return Estimate(n_patients, requests, tokens_in, tokens_out, usd, dearest, seconds / in_flight)
+    usd = factor * sum(costs)
+    return Estimate(n_patients, requests, tokens_in, tokens_out, usd, max(costs), seconds / in_flight)
 
 
 def together(estimates: Sequence[Estimate]) -> Estimate:
@@ -62,12 +62,13 @@ def together(estimates: Sequence[Estimate]) -> Estimate:
     return sums._replace(dearest_usd=max((each.dearest_usd for each in estimates), default=0.0))
 
 
-def told(estimate: Estimate, price: Price) -> str:
+def told(estimate: Estimate, prices: Mapping[str, Price]) -> str:
     """An estimate in words."""
+    sources = "; ".join(dict.fromkeys(price.source for price in prices.values()))
     hours = estimate.seconds / 3600
     return (
         f"{estimate.patients:,} patients to be asked about at most: about {estimate.requests:,.0f} requests, "
         f"{estimate.tokens_in / 1e6:,.2f} million tokens in and {estimate.tokens_out / 1e6:,.2f} out, "
-        f"{estimate.usd:,.2f} USD ({price.source}), {hours:,.1f} hours. Answers stored before, and those "
+        f"{estimate.usd:,.2f} USD ({sources}), {hours:,.1f} hours. Answers stored before, and those "
         "that two methods share, cost nothing; what a reasoning model thinks comes on top."
     )

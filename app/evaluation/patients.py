@@ -4,10 +4,12 @@ What is sent holds each patient's earlier visits and no more: the last visit can
 """
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agents.prices import Price
+from agents.endpoints import STATISTICAL
+from agents.prices import Price, total_usd
 from agents.recording import Recording, StoredAnswers, recording
 from tools.evaluation.ledger import Outcome
 from tools.safety.errors import BudgetExceeded, ModelOutputError
@@ -28,14 +30,14 @@ class Work(NamedTuple):
         cases: the patients.
         answers: folder of stored answers; None where no service is asked.
         replay: whether to take stored answers alone.
-        price: of the model's tokens.
+        prices: of each service's tokens, by model.
     """
 
     settings: dict[str, Any]
     cases: tuple[Case, ...]
     answers: Path | None
     replay: bool
-    price: Price
+    prices: Mapping[str, Price]
 
 
 def compute(work: Work) -> list[Outcome]:
@@ -71,18 +73,19 @@ def _outcome(case: Case, work: Work) -> Outcome:
     try:
         result = diagnose(case, work.settings, answers)
         seconds = time.perf_counter() - begin
-        found = _answered(result, has_own_list=answers is not None) | _graph(result, work.settings)
+        found = _answered(result) | _graph(result, work.settings)
     except (ModelOutputError, BudgetExceeded) as error:
         seconds = time.perf_counter() - begin
         found = {"refusal": type(error).__name__}
     if answers:
         tally = answers.tally
         found |= {"calls": tally.requests, "tokens_in": tally.tokens_in, "tokens_out": tally.tokens_out}
-        found["cost_usd"] = work.price.cost_usd(tally.paid_in, tally.paid_out)
+        paid = {model: (one.paid_in, one.paid_out) for model, one in answers.tallies.items()}
+        found["cost_usd"] = total_usd(work.prices, paid)
     return Outcome(row=case.row, seconds=round(seconds, 3), **found)
 
 
-def _answered(result: dict[str, Any], *, has_own_list: bool) -> dict[str, Any]:
+def _answered(result: dict[str, Any]) -> dict[str, Any]:
     """What is kept of a result.
 
     A language model makes a list of the length it likes. The statistical mind ranks every disease of the
@@ -91,6 +94,7 @@ def _answered(result: dict[str, Any], *, has_own_list: bool) -> dict[str, Any]:
     refusal = (result["refusal"] or {}).get("kind", "")
     predictions = [] if refusal else result["predictions"]
     probabilities = [prediction["probability"] for prediction in predictions]
+    has_own_list = any(one["role"] == "decider" and one["model"] != STATISTICAL for one in result["answered"])
     expected = min(max(round(result["expected_codes"] or 0), 1), len(predictions))
     return {
         "codes": [prediction["code"] for prediction in predictions],
@@ -98,6 +102,7 @@ def _answered(result: dict[str, Any], *, has_own_list: bool) -> dict[str, Any]:
         "length": len(predictions) if has_own_list else expected,
         "refusal": refusal,
         "calls": result["calls"],
+        "fell_back": any(one["fell_back"] for one in result["answered"]),
     }
 
 

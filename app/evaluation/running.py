@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import prompts
-from agents.prices import Price, price_of
+from agents.prices import Price, price_of, total_usd
 from agents.providers import require_admissible
 from agents.recording import StoredAnswers
-from agents.settings import Settings
+from agents.settings import ROLES
 from app import console
 from app.evaluation import estimate, executors, peers, showing, table
 from app.evaluation.asked import BASELINES, PEERS, Asked, of_graph, switches
@@ -30,6 +30,7 @@ from tools.evaluation.neural import peer_python
 from tools.knowledge.lock import writing
 from tools.records.cohort import Cohort
 from tools.records.demographics import read_people
+from tools.records.faults import counted
 from tools.records.mapping import to_vocabulary
 from tools.records.person import Person
 from tools.records.read import read_cohort
@@ -41,7 +42,8 @@ _REPLAYED = "replayed"
 _CREDENTIALED = (
     "the records are credentialed: models and embeddings near only; --no-credentialed if all may see them"
 )
-_OF_NO_NUMBER = {"libraries", "model", "base_url", "local_only"}
+_MODELS = {"model", "reader_model", "reasoner_model", "decider_model", "fallback_model"}
+_OF_NO_NUMBER = {"libraries", "base_url", "local_only", *_MODELS}
 _CHUNK = 4  # patients sent to another process at a time
 
 
@@ -90,7 +92,10 @@ def evaluate(asked: Asked, means: Means) -> Results:
         BudgetExceeded: the estimate, or what is spent, would pass the limit.
         ProviderError: the model service failed.
     """
-    price = price_of(asked.model, means.price_in, means.price_out, asked.base_url)
+    prices = {
+        name: price_of(name, means.price_in, means.price_out, asked.base_url)
+        for name in asked.services or (asked.model,)
+    }
     _refuse_early(asked)
     with console.busy("reading records"):
         cohort = read_cohort(asked.records, asked.format, asked.system)
@@ -103,7 +108,7 @@ def evaluate(asked: Asked, means: Means) -> Results:
     if guarded:
         console.err.print(f"[yellow]notice[/] {_CREDENTIALED}")
     with _alone(asked.out):
-        return _Evaluation(asked, means, price, mapped.cohort, people).run()
+        return _Evaluation(asked, means, prices, mapped.cohort, people).run()
 
 
 def _refuse_early(asked: Asked) -> None:
@@ -111,7 +116,7 @@ def _refuse_early(asked: Asked) -> None:
     if asked.replay and not asked.asks_a_service:
         raise InputError("replay", "the statistical model needs none; leave it out")
     if of_graph(asked.methods):
-        require_admissible(Settings(model=asked.model, base_url=asked.base_url, local_only=asked.local_only))
+        require_admissible(asked.agents)
     if PEERS.keys() & set(asked.methods):
         peer_python()
         if asked.split == "loo":
@@ -135,9 +140,14 @@ def _alone(folder: Path) -> Iterator[None]:
 
 class _Evaluation:
     def __init__(
-        self, asked: Asked, means: Means, price: Price, cohort: Cohort, people: Mapping[str, Person]
+        self,
+        asked: Asked,
+        means: Means,
+        prices: Mapping[str, Price],
+        cohort: Cohort,
+        people: Mapping[str, Person],
     ) -> None:
-        self.asked, self.means, self.price, self.cohort, self.people = asked, means, price, cohort, people
+        self.asked, self.means, self.prices, self.cohort, self.people = asked, means, prices, cohort, people
         data = manifests.cohort_hash(cohort)
         self.folds = fold(cohort, asked, data)
         with console.busy("counting training patients"):
@@ -164,6 +174,7 @@ class _Evaluation:
         document = {**results, "manifest": self.manifest.model_dump(mode="json")}
         content = (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
         earlier = self.asked.out / TABLE
+        self._tell_fallback()
         differs = self.asked.replay and earlier.exists() and earlier.read_bytes() != content
         write_whole(self.kept / TABLE, content)
         return Results(document, self.manifest, self.kept / TABLE, differs)
@@ -182,6 +193,13 @@ class _Evaluation:
         ):
             run(self._tasks(), compute, workers.executor, workers.in_flight, budget, told)
 
+    def _tell_fallback(self) -> None:
+        found = [one for ledger in self.ledgers.values() for one in ledger.outcomes().values()]
+        n_fell_back = sum(outcome.fell_back for outcome in found)
+        if n_fell_back:
+            said = f"of {counted(len(found), 'outcome')} {n_fell_back:,} rest on answers of the fallback too"
+            console.err.print(f"[yellow]notice[/] {said}")
+
     def _train_peers(self) -> None:
         for method in (each for each in self.asked.methods if each in PEERS):
             missing = sum(len(rows) for _, rows in self._missing(method))
@@ -193,10 +211,10 @@ class _Evaluation:
         """What is spent, after a word on what will be; refuses to start what would pass the limit."""
         if self.answers is None or self.asked.replay:
             return Budget()
-        spent = self.price.cost_usd(*StoredAnswers(self.answers).paid())
+        spent = total_usd(self.prices, StoredAnswers(self.answers).paid())
         estimates = [self._estimate(method) for method in of_graph(self.asked.methods)]
         expected = estimate.together([each for each in estimates if each.patients])
-        console.err.print(console.plain(estimate.told(expected, self.price)))
+        console.err.print(console.plain(estimate.told(expected, self.prices)))
         limit = self.means.max_cost_usd
         if limit is not None and spent + expected.usd > limit:
             raise BudgetExceeded("model cost estimated for the whole run, USD", spent + expected.usd, limit)
@@ -232,7 +250,7 @@ class _Evaluation:
             "seed": one.seed,
         }
         cases = tuple(Case(row, self._history(one, row)) for row in rows)
-        return Work(settings, cases, self.answers, self.asked.replay, self.price)
+        return Work(settings, cases, self.answers, self.asked.replay, self.prices)
 
     def _history(self, one: Fold, row: int) -> list[list[str]]:
         """The patient's visits with a code, but the last of all."""
@@ -269,6 +287,7 @@ def _manifest(asked: Asked, cohort: Cohort, data: str, stores: dict[int, str]) -
         split=asked.split,
         vocabulary=asked.vocabulary,
         model=asked.model,
+        roles=_roles(asked),
         settings=sha256(settings.encode()).hexdigest(),
         prompts={
             name: sha256(prompts.load(name).model_dump_json().encode()).hexdigest()
@@ -285,6 +304,14 @@ def _manifest(asked: Asked, cohort: Cohort, data: str, stores: dict[int, str]) -
         limit=asked.limit,
         stores=stores,
     )
+
+
+def _roles(asked: Asked) -> dict[str, str]:
+    """Models other than that of every role, by role; and the fallback."""
+    agents = asked.agents
+    named = {role: agents.model_of(role) for role in ROLES.values()}
+    others = {role: name for role, name in named.items() if name != asked.model}
+    return others | ({"fallback": agents.fallback_model} if agents.fallback_model else {})
 
 
 def _emptied(folder: Path) -> Path:

@@ -137,10 +137,12 @@ def _groups(method: str, groups: Sequence[dict[str, Any]]) -> Table:
 def _caption(rows: Sequence[dict[str, Any]], manifest: "RunManifest") -> str:
     stores = ", ".join(digest[:12] for digest in manifest.stores.values())
     limit = "" if manifest.limit is None else f" of {manifest.limit:,} test patients at most"
+    others = (f"{role} {name}" for role, name in manifest.roles.items())
+    models = ", ".join((manifest.model, *others))
     people = counted(rows[0]["n_patients"], "different patient") if rows else "nobody"
     return (
         f"{plain(manifest.format)}, split {manifest.split}, {counted(len(manifest.seeds), 'seed')}{limit}, "
-        f"{people}; vocabulary {manifest.vocabulary}; model {plain(manifest.model)}; training data {stores}."
+        f"{people}; vocabulary {manifest.vocabulary}; model {plain(models)}; training data {stores}."
         f"\n{_LEGEND}\n"
     )
 

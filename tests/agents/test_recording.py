@@ -1,5 +1,7 @@
 """Answers are asked for once, survive exactly, and can be replayed with nobody there."""
 
+import errno
+import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 
@@ -37,7 +39,7 @@ def test_an_answer_is_asked_for_once_and_comes_back_whole(tmp_path):
     assert stored.tool_calls[0]["args"] == {"query": "ééé"}
     assert first.tally == (1, 70, 7, 70, 7)
     assert again.tally == (1, 70, 7, 0, 0)
-    assert again.paid() == (70, 7)
+    assert again.paid() == {MODEL: (70, 7)}
 
 
 def test_a_replay_needs_neither_service_nor_key(tmp_path, monkeypatch):
@@ -92,13 +94,54 @@ def test_what_is_asked_of_the_service_is_the_same_with_and_without_a_recording(t
     assert plain_tools == recorded_tools
 
 
-def test_faults_of_the_service_are_retried_and_not_stored(tmp_path):
-    with served([status(503), text("yes")]) as server:
+def test_each_model_has_a_tally_of_its_own(tmp_path):
+    to = StoredAnswers(tmp_path)
+    with served([text("a", Usage(10, 1)), text("b", Usage(20, 2)), text("c", Usage(5, 1))]):
+        answered(to)
+        answered(to, name="openai:another")
+        answered(to, [HumanMessage("Else?")])
+    assert to.tallies == {MODEL: (2, 15, 2, 15, 2), "openai:another": (1, 20, 2, 20, 2)}
+    assert to.tally == (3, 35, 4, 35, 4)
+    assert to.paid() == {MODEL: (15, 2), "openai:another": (20, 2)}
+
+
+AWAY = status(503, {"Retry-After": "0"})
+
+
+@pytest.mark.parametrize("n_failed", [1, 4])
+def test_a_service_that_stays_away_does_so_in_the_replay_until_it_has_answered(n_failed, tmp_path):
+    with served([AWAY] * n_failed + [text("yes")]) as server:
+        if n_failed == 4:
+            with pytest.raises(ProviderError, match="503") as live:
+                answered(StoredAnswers(tmp_path))
+            with pytest.raises(ProviderError) as replayed:
+                answered(StoredAnswers(tmp_path, replay=True))
+            assert str(replayed.value) == str(live.value)
+            assert (replayed.value.status, replayed.value.stayed_away) == (503, True)
+            assert StoredAnswers(tmp_path).paid() == {}
+            assert len(server.bodies) == 4
         assert answered(StoredAnswers(tmp_path)).text == "yes"
-    assert len(server.bodies) == 2
+    assert answered(StoredAnswers(tmp_path, replay=True)).text == "yes"
+    assert len(list(tmp_path.glob("*/*.json"))) == 1
+
+
+def test_a_service_that_cannot_be_reached_is_so_in_the_replay(tmp_path, monkeypatch):
+    monkeypatch.setattr("agents.providers._wait_s", lambda state: 0.0)
+    with served([]) as server:
+        pass
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    with pytest.raises(ProviderError, match="no answer") as live:
+        answered(StoredAnswers(tmp_path))
+    with pytest.raises(ProviderError) as replayed:
+        answered(StoredAnswers(tmp_path, replay=True))
+    assert (str(replayed.value), replayed.value.stayed_away) == (str(live.value), True)
+
+
+def test_a_refusal_is_retried_by_nobody_and_not_stored(tmp_path):
     with served([status(401)]), pytest.raises(ProviderError):
         answered(StoredAnswers(tmp_path), [HumanMessage("Else?")])
-    assert len(list(tmp_path.glob("*/*.json"))) == 1
+    assert not list(tmp_path.glob("*/*.json"))
 
 
 def test_an_answer_that_cannot_be_parsed_is_paid_for_once_and_replays_as_such(tmp_path):
@@ -119,7 +162,11 @@ def test_stored_answers_are_private_and_name_no_request(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", '{"answer": 3}', '{"answer": {"type": "human", "data": {"content": ""}}}']
+    "content",
+    [
+        *("", "{", '{"answer": null}', '{"model": "m", "answer": 3}', '{"model": "m", "failed": 3}'),
+        '{"model": "m", "answer": {"type": "human", "data": {"content": ""}}}',
+    ],
 )
 def test_a_damaged_answer_is_named(content, tmp_path):
     with served([text("yes")]):
@@ -128,6 +175,17 @@ def test_a_damaged_answer_is_named(content, tmp_path):
         path.write_text(content)
         with pytest.raises(InputError, match="damaged"):
             answered(StoredAnswers(tmp_path))
+
+
+def test_an_answer_that_finds_no_room_is_an_error_and_leaves_nothing_half_written(tmp_path, monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("agents.recording.write_whole", full)
+    with served([text("yes")]) as server, pytest.raises(InputError, match=r"No space left.*make room"):
+        answered(StoredAnswers(tmp_path))
+    assert len(server.requests) == 1
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_threads_count_together_and_nobody_outside_is_recorded(tmp_path):

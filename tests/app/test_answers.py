@@ -7,6 +7,7 @@ import pytest
 
 from tests.agents.service import KEY, MODEL, served
 from tests.fakes.mind import Mind
+from tests.fakes.replies import status
 from tools.records.read import read_cohort
 from tools.resources import DEMO_RECORDS
 
@@ -34,6 +35,25 @@ def test_twenty_recorded_runs_are_replayed_to_the_same_bytes_with_the_service_do
     assert all(run.json["cost"]["seconds"] > 0 for run in recorded)
     assert again.out == recorded[0].out
     assert [run.out for run in replayed] == [run.out for run in recorded]
+
+
+@pytest.mark.parametrize("fallback", ["openai:second", "statistical"])
+def test_a_run_that_fell_back_is_replayed_to_the_same_bytes_and_asked_anew_otherwise(
+    fallback, iikea, tmp_path
+):
+    mind, away = Mind(), status(503, {"Retry-After": "0"})
+    told = ("predict", *HISTORY, *SMALL, *PRICES, "--fallback-model", fallback, "--json")
+    with served(lambda body: away if body["model"] == "scripted" else mind(body)):
+        recorded = iikea(*told, "--record", tmp_path)
+    replayed = iikea(*told, "--replay", tmp_path, "--base-url", "http://127.0.0.1:9/v1")
+    assert recorded.code == 0
+    assert {(one["model"], one["fell_back"]) for one in recorded.json["answered"]} == {(fallback, True)}
+    assert replayed.out == recorded.out
+    with served(Mind()):
+        mended = iikea(*told, "--record", tmp_path)
+    again = iikea(*told, "--replay", tmp_path)
+    assert {(one["model"], one["fell_back"]) for one in mended.json["answered"]} == {(MODEL, False)}
+    assert again.out == mended.out
 
 
 def test_a_folder_of_answers_is_private_and_holds_whole_files_only(iikea, tmp_path):
@@ -73,7 +93,7 @@ def test_answers_that_cannot_be_kept_are_an_error_and_no_service_is_blamed(iikea
         ended = iikea("predict", *HISTORY, *SMALL, "--record", tmp_path / "file" / "kept", "--json")
     assert ended.code == 2
     assert ended.json["error"]["field"] == "answers"
-    assert len(server.requests) == 1
+    assert not server.requests
 
 
 def test_a_run_stopped_by_its_budget_goes_on_from_its_record_and_pays_nothing_twice(iikea, tmp_path):

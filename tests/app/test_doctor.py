@@ -87,4 +87,29 @@ def test_a_slow_model_is_asked_once_a_form(iikea, monkeypatch):
     service = Service(FORMS, text(""))
     _, findings, n_requests = doctor(iikea, lambda body: late(service(body), 0.06))
     assert n_requests == 4
-    assert "text in 0.0" in findings["forms of answers"]["found"]
+    assert "text in 0." in findings["forms of answers"]["found"]
+
+
+def test_each_model_of_a_run_is_looked_at_and_the_form_that_all_know_is_named(iikea):
+    services = {"small": Service(FORMS, status(400)), "large": Service(FORMS[2:], status(400))}
+    with ModelServer(lambda body: services[body["model"]](body)) as server:
+        models = ("--model", "openai:small", "--reasoner-model", "openai:large")
+        more = ("--fallback-model", "statistical", "--base-url", server.url, "--json")
+        ended = iikea("doctor", *models, *more)
+    findings = {finding["what"]: finding for finding in ended.json}
+    assert ended.code == 0
+    assert findings["model openai:small"]["ok"]
+    assert findings["model openai:large"]["ok"]
+    assert "built in" in findings["model statistical"]["found"]
+    assert findings["forms of answers, openai:large"]["found"].endswith("use --answers-as json_object")
+    assert findings["one form for all"]["found"] == "use --answers-as json_object"
+
+
+def test_models_that_share_no_form_cannot_be_asked_in_one_run(iikea):
+    services = {"small": Service(FORMS[:1], status(400)), "large": Service(FORMS[3:], status(400))}
+    with ModelServer(lambda body: services[body["model"]](body)) as server:
+        models = ("--model", "openai:small", "--decider-model", "openai:large")
+        ended = iikea("doctor", *models, "--base-url", server.url, "--json")
+    findings = {finding["what"]: finding for finding in ended.json}
+    assert ended.code == 1
+    assert not findings["one form for all"]["ok"]

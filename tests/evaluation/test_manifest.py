@@ -31,6 +31,7 @@ OTHER = {
     "split": "loo",
     "vocabulary": "category",
     "model": "openai:x",
+    "roles": {"reader": "openai:y"},
     "settings": "z",
     "prompts": {"decide": "1", "query": "3"},
     "libraries": (),

@@ -22,6 +22,7 @@ class Outcome(BaseModel):
         edges: of the accepted graph; None without one.
         held_out_gain: see `tools.evaluation.graphs.Graphs.gains`; None likewise.
         calls: model requests.
+        fell_back: whether the fallback answered, for a model whose service stayed away.
         tokens_in: read by the model, of all answers that were used, stored ones too.
         tokens_out: written by it, likewise.
         cost_usd: of the answers that were paid for now; stored ones cost nothing again.
@@ -38,6 +39,7 @@ class Outcome(BaseModel):
     edges: int | None = None
     held_out_gain: float | None = None
     calls: int = 0
+    fell_back: bool = False
     tokens_in: int = 0
     tokens_out: int = 0
     cost_usd: float = 0.0

@@ -41,6 +41,7 @@ class RunManifest(BaseModel):
         split: kind of split.
         vocabulary: `full` or `category`.
         model: that the graph's agents ask.
+        roles: other models that they ask, by role; and the `fallback`.
         settings: sha256 of the graph's settings.
         prompts: sha256 of each prompt, by name.
         libraries: that were searched, the most trusted first.
@@ -60,6 +61,7 @@ class RunManifest(BaseModel):
     split: str
     vocabulary: str
     model: str
+    roles: dict[str, str] = {}
     settings: str
     prompts: dict[str, str]
     libraries: tuple[LibraryRecord, ...]
