@@ -105,7 +105,9 @@ def ask(
         ModelOutputError: still unreadable after two repairs, or cut short twice.
         Declined: the model, or a filter of its service, declined; there was no repair.
         Inadmissible: still not admitted after two repairs.
-        BudgetExceeded: a budget of the run is used up.
+        BudgetExceeded: a budget of the run is used up. What this question took until then is in no state: a
+            resume asks it from its beginning, and counts it from there, unless answers are recorded (see
+            `agents.recording`).
         ProviderError: the model service failed, and there is no fallback or that failed too.
     """
     dialogue = _Dialogue(case, answer, settings, toolbox or Toolbox(), used)
