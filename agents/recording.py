@@ -114,7 +114,7 @@ class StoredAnswers(Recording):
         """
         path = self._path(request)
         stored = self._load(path)
-        known = stored if stored and stored.failure is None else None
+        known = stored if stored and not stored.failure else None
         if self.replay and known is None:
             raise (stored and stored.failure) or InputError("replay", _NOT_STORED)
         message = (known or self._asked(request["model"], path, ask)).message
@@ -151,8 +151,8 @@ class StoredAnswers(Recording):
         except IikeaError:
             raise
         except Exception as error:
-            failure = provider_error(error)
-            if failure.stayed_away and not path.exists():
+            failure, stored = provider_error(error), self._load(path)
+            if failure.stayed_away and (stored is None or stored.failure):
                 told = {"message": str(failure), "status": failure.status, "stayed_away": True}
                 self._store(path, {"model": model, "failed": told})
             raise

@@ -211,7 +211,8 @@ class _Evaluation:
         """What is spent, after a word on what will be; refuses to start what would pass the limit."""
         if self.answers is None or self.asked.replay:
             return Budget()
-        spent = total_usd(self.prices, StoredAnswers(self.answers).paid())
+        paid = StoredAnswers(self.answers).paid()
+        spent = total_usd(self.prices, {name: paid[name] for name in paid if name in self.prices})
         estimates = [self._estimate(method) for method in of_graph(self.asked.methods)]
         expected = estimate.together([each for each in estimates if each.patients])
         console.err.print(console.plain(estimate.told(expected, self.prices)))

@@ -110,7 +110,8 @@ AWAY = status(503, {"Retry-After": "0"})
 
 @pytest.mark.parametrize("n_failed", [1, 4])
 def test_a_service_that_stays_away_does_so_in_the_replay_until_it_has_answered(n_failed, tmp_path):
-    with served([AWAY] * n_failed + [text("yes")]) as server:
+    fails = [status(529, {"Retry-After": "0"}), *[AWAY] * 3][-n_failed:]
+    with served([*fails, text("yes")]) as server:
         if n_failed == 4:
             with pytest.raises(ProviderError, match="503") as live:
                 answered(StoredAnswers(tmp_path))

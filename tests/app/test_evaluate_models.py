@@ -1,6 +1,7 @@
 """`iikea evaluate` with a model a role and a fallback: who is asked, what it costs, what is gone on with."""
 
 import json
+import shutil
 
 import pytest
 
@@ -49,6 +50,18 @@ def test_each_role_asks_its_model_and_the_statistical_mind_decides_by_its_own_li
     replayed = iikea(*evaluate(tmp_path, *ROLES, "--replay"))
     assert (replayed.code, replayed.err) == (0, "")
     assert (tmp_path / "replayed" / "table.json").read_bytes() == (tmp_path / "table.json").read_bytes()
+
+
+def test_answers_of_another_model_that_were_copied_into_the_folder_cost_this_run_nothing(iikea, tmp_path):
+    with served(Mind()) as server:
+        assert iikea(*evaluate(tmp_path / "one", "--model", "openai:one")).code == 0
+        shutil.copytree(tmp_path / "one" / "answers", tmp_path / "two" / "answers")
+        n_before = len(server.bodies)
+        cost = 3 * n_before * PRICE_OF_ONE
+        ended = iikea(*evaluate(tmp_path / "two", "--model", "openai:two", "--limit", 1, "--max-cost", cost))
+    assert ended.code == 0, ended.err
+    (outcome,) = outcomes(tmp_path / "two")
+    assert outcome.cost_usd == pytest.approx((len(server.bodies) - n_before) * PRICE_OF_ONE)
 
 
 def test_a_run_that_fell_back_says_so_and_is_replayed_bit_for_bit(iikea, tmp_path):

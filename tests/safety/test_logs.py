@@ -60,6 +60,15 @@ def test_what_is_no_detail_and_what_others_write_is_left_as_it_is(caplog):
     ]
 
 
+def test_a_formatter_may_copy_a_record_meanwhile(caplog):
+    caplog.set_level(logging.DEBUG)
+    with withheld_details():
+        new_logger().debug("Request options: %s", PROMPT)
+        copied = logging.makeLogRecord(caplog.records[0].__dict__)
+    assert copied.levelno == logging.DEBUG
+    assert copied.getMessage() == caplog.records[0].getMessage()
+
+
 def test_a_client_that_writes_prompts_is_asked_without_them(caplog):
     logger = new_logger()
     caplog.set_level(logging.DEBUG, logger.name)

@@ -134,6 +134,7 @@ def test_a_patient_s_name_number_phone_and_birth_stay_out(seen):
     assert not any(word in seen.log for word in ("kidneys", "ypertension", "sk-test-canary"))
     assert '"name":"decide"' in seen.traces.replace(" ", "")
     assert "openai._base_client" in seen.log
+    assert "Logging error" not in seen.log
     assert seen.reached == set()
 
 

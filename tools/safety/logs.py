@@ -39,7 +39,8 @@ def _withhold() -> None:
 
     def without_details(*args: Any, **kwargs: Any) -> logging.LogRecord:  # noqa: ANN401
         record = made(*args, **kwargs)
-        if _asks.get() and not _is_no_detail(record):
+        # A record that is only copied (by formatters, in `makeLogRecord`) is made without a level.
+        if _asks.get() and record.levelno is not None and not _is_no_detail(record):
             record.msg, record.args = _WITHHELD, ()
             record.exc_info = record.stack_info = None
         return record
