@@ -16,7 +16,7 @@ import os
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from hashlib import sha256
@@ -177,12 +177,20 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
 
 
-def verdict(p95_ms: float, peak: int, places: int, n: int) -> tuple[bool, list[str]]:
-    """Whether the goals are met, and the lines that say so."""
+def verdict(found: Mapping[str, Sequence[float]], peak: int, places: int, n: int) -> tuple[bool, list[str]]:
+    """Whether the goals are met, and the lines that say so.
+
+    Args:
+        found: milliseconds of each node; the goal is one for the worst of them.
+        peak: the most requests in flight.
+        places: that there may be.
+        n: predictions at one time.
+    """
+    p95_ms, worst = max((percentile(values, 0.95), node) for node, values in found.items())
     quick, kept = p95_ms <= GOAL_MS, peak <= places
     return quick and kept, [
         f"M11 {'PASS' if kept else 'FAIL'} {n} predictions at one time, {peak} in flight (goal {places})",
-        f"L6 {'PASS' if quick else 'FAIL'} our own time a node: p95 {p95_ms:.1f} ms (goal {GOAL_MS:.0f} ms)",
+        f"L6 {'PASS' if quick else 'FAIL'} worst node {worst} p95 {p95_ms:.1f} ms (goal {GOAL_MS:.0f} ms)",
     ]
 
 
@@ -204,8 +212,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"the client library takes {percentile(client, 0.5):.1f} ms CPU of a request (median)")
     peak, seconds = together(n)
     print(f"{n} predictions at one time in {seconds:.1f} s")
-    everything = [value for values in found.values() for value in values]
-    passed, lines = verdict(percentile(everything, 0.95), peak, max_in_flight(), n)
+    passed, lines = verdict(found, peak, max_in_flight(), n)
     print("\n".join(lines))
     return 0 if passed else 1
 
