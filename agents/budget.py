@@ -107,15 +107,17 @@ def measures(settings: Settings, used: Used) -> list[Measure]:
         InputError: money has a limit, and a model has no known price.
     """
     require_priced(settings)
-    cost = cost_of(used.spent or {}, settings)
-    share = 1 + used.ahead / max(cost.requests, 1)
+    spent = used.spent or {}
+    tokens = sum(use["tokens_in"] + use["tokens_out"] for use in spent.values())
+    share = 1 + used.ahead / max(sum(use["requests"] for use in spent.values()), 1)
+    usd = 0.0 if settings.max_usd is None else cost_of(spent, settings).usd or 0.0
     found = [
         ("model calls", "max_calls", used.calls, settings.max_calls),
-        ("tokens", "max_tokens", (cost.tokens_in + cost.tokens_out) * share, settings.max_tokens),
-        ("USD", "max_usd", (cost.usd or 0.0) * share, settings.max_usd),
+        ("tokens", "max_tokens", tokens * share, settings.max_tokens),
+        ("USD", "max_usd", usd * share, settings.max_usd),
         ("seconds", "max_seconds", used.ran_s, settings.max_seconds),
     ]
-    return [Measure(kind, name, spent, limit) for kind, name, spent, limit in found if limit is not None]
+    return [Measure(kind, name, n, limit) for kind, name, n, limit in found if limit is not None]
 
 
 def require_priced(settings: Settings) -> None:

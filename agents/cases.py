@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from tools.reporting.result import EffectDirection, PartName, Strength
 
@@ -228,6 +228,11 @@ class CaseEdit(Association):
     """
 
     kind: Literal["add", "remove", "reverse"]
+
+
+# All of a case at one time: one by one, they take longer than the rest of it.
+ASSOCIATIONS: TypeAdapter[tuple[Association, ...]] = TypeAdapter(tuple[Association, ...])
+EDITS: TypeAdapter[tuple[CaseEdit, ...]] = TypeAdapter(tuple[CaseEdit, ...])
 
 
 class AmendmentCase(Case):

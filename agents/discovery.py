@@ -1,16 +1,17 @@
 """The Causal Discovery Agent (algorithm 2): proposes a graph, has it fitted, amends it by its score."""
 
+from collections import Counter
 from hashlib import sha256
 from typing import Any, TypedDict
 
 from agents.answers import Hypothesis
 from agents.budget import Spent, Used
 from agents.cases import (
+    ASSOCIATIONS,
+    EDITS,
     AmendmentCase,
-    Association,
     Basis,
     CaseDisease,
-    CaseEdit,
     FittedEdge,
     Limits,
     Memory,
@@ -60,7 +61,7 @@ def propose(state: DiscoverySlice) -> dict[str, Any]:
     case = ProposalCase(
         diseases=case_view.diseases,
         basis=case_view.basis(shown["n_patients"]),
-        associations=tuple(Association.model_validate(edit) for edit in shown["edits"]),
+        associations=ASSOCIATIONS.validate_python(shown["edits"]),
         findings=case_view.findings,
         limits=case_view.limits,
     )
@@ -136,7 +137,7 @@ def amend(state: DiscoverySlice) -> dict[str, Any]:
         basis=case_view.basis(shown["n_patients"]),
         memory=_memory(trials),
         edges=_fitted_edges(current["fit"]),
-        edits=tuple(CaseEdit.model_validate(edit) for edit in shown["edits"]),
+        edits=EDITS.validate_python(shown["edits"]),
         findings=case_view.findings,
         limits=case_view.limits,
     )
@@ -218,10 +219,10 @@ class _CaseView:
         return [list(edge) for edge in CausalGraph(self.nodes, edges).edges]
 
     def _refuse_crowd(self, edges: set[tuple[str, str]]) -> None:
+        causes = Counter(effect for _, effect in edges)
         for node in self.nodes:
-            causes = sum(effect == node for _, effect in edges)
-            if causes > self.limits.max_parents:
-                rule = f"{node} has {causes} direct causes; keep at most {self.limits.max_parents}"
+            if causes[node] > self.limits.max_parents:
+                rule = f"{node} has {causes[node]} direct causes; keep at most {self.limits.max_parents}"
                 raise InputError("edges", rule)
 
 

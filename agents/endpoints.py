@@ -28,6 +28,10 @@ class Endpoint(NamedTuple):
     address: Address | None
     options: dict[str, Any]
 
+    def host(self, model: str) -> str:
+        """Whose requests are counted together: host and port of the service, else the model's provider."""
+        return str(self.address or provider_of(model))
+
 
 def provider_of(model: str) -> str:
     """The provider of `provider:name`, in the spelling of LangChain."""
@@ -61,8 +65,8 @@ def endpoint_of(model: str, base_url: str = "") -> Endpoint:
 
 
 def host_of(model: str, base_url: str = "") -> str:
-    """Whose requests are counted together: the host and port of a model's service, else its provider."""
-    return str(endpoint_of(model, base_url).address or provider_of(model))
+    """See `Endpoint.host`."""
+    return endpoint_of(model, base_url).host(model)
 
 
 def _chosen(base_url: str) -> Address:

@@ -1,7 +1,7 @@
 """Chat models by name, and the one place that retries a request to their service."""
 
 import os
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -16,7 +16,6 @@ from agents.endpoints import (
     STATISTICAL,
     addresses,
     endpoint_of,
-    host_of,
     provider_of,
     require_near_client,
     why_near,
@@ -32,6 +31,7 @@ from tools.safety.logs import withheld_details
 
 _MAX_REQUESTS = 4
 _MAX_WAIT_S = 60.0
+_READ = ("OPENAI_", "AZURE_OPENAI_")
 _VARIABLES = ("AZURE_OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT", "OPENAI_API_KEY", "OPENAI_API_VERSION")
 
 
@@ -51,10 +51,15 @@ def open_model(name: str, seed: int = 0, base_url: str = "", stay_near: str = ""
         InputError: the provider is unknown, lacks a setting or its package, or may not be asked.
     """
     if name == STATISTICAL:
-        return StatisticalReasoner()
+        return _statistical()
     if ":" not in name or not provider_of(name):
         raise InputError("model", f"write `{STATISTICAL}` or `provider:model`, such as openai:gpt-4o-mini")
     return recorded(name, seed, lambda: _service(name, seed, base_url, stay_near))
+
+
+@cache
+def _statistical() -> StatisticalReasoner:
+    return StatisticalReasoner()
 
 
 def require_admissible(settings: Settings) -> str:
@@ -84,7 +89,7 @@ def _service(name: str, seed: int, base_url: str, stay_near: str) -> BaseChatMod
     endpoint = endpoint_of(name, base_url)
     if stay_near and endpoint.address is not None:
         require_near_client(endpoint, None, stay_near)
-    pacing = pace(host_of(name, base_url))
+    pacing = pace(endpoint.host(name))
     options = endpoint.options | ({"rate_limiter": pacing} if pacing else {})
     model = _client(name, seed, options) if endpoint.address is None else _kept_client(name, seed, options)
     if stay_near:
@@ -95,7 +100,7 @@ def _service(name: str, seed: int, base_url: str, stay_near: str) -> BaseChatMod
 
 def _kept_client(name: str, seed: int, of_endpoint: dict[str, Any]) -> BaseChatModel:
     """The client of a service of OpenAI's family, one for all who ask the same in the same environment."""
-    read = (item for item in os.environ.items() if item[0].startswith(("OPENAI_", "AZURE_OPENAI_")))
+    read = ((variable, os.environ[variable]) for variable in os.environ if variable.startswith(_READ))
     return _made_client(name, seed, frozenset(of_endpoint.items()), frozenset(read), request_seconds())
 
 

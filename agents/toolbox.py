@@ -40,8 +40,9 @@ class Toolbox(NamedTuple):
 
         The mind sets the arguments it is shown (`tool.args`), the toolbox all others.
         """
-        given = {name: value for name, value in arguments.items() if name in tool.args}
-        injected = {name: value for name, value in self.injected.items() if name not in tool.args}
+        shown = tool.args
+        given = {name: value for name, value in arguments.items() if name in shown}
+        injected = {name: value for name, value in self.injected.items() if name not in shown}
         try:
             return json.dumps(tool.invoke({**injected, **given}))
         except InputError as error:

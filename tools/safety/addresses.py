@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -91,6 +92,7 @@ def host_and_port(place: str) -> tuple[str, int | None]:
     return host, port
 
 
+@lru_cache(maxsize=256)
 def literal(host: str) -> IpAddress | None:
     """The IP address that is written so; not one in another spelling, and not IPv4 inside IPv6."""
     try:

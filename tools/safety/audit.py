@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,11 +30,13 @@ from tools.safety.files import write_whole
 
 VARIABLE = "IIKEA_AUDIT_LOG"
 NOTHING_BEFORE = "0" * 64
-_TAIL_BYTES = 64 * 1024
+_TAIL_BYTES = 4 * 1024
 _WAIT_S = 30.0
 _STEP_S = 0.005
 _SALT_BYTES = 32
 _PSEUDONYM_CHARACTERS = 32
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_NAMES = ("LOGNAME", "USER", "LNAME", "USERNAME")  # whose values `getpass` takes before the system's
 _TURN = threading.Lock()
 
 
@@ -78,7 +81,7 @@ class AuditLog:
             size = os.fstat(descriptor).st_size
             last, rest = _last(descriptor, size)
             entry = told | _place(last, rest, read_head(self.head))
-            line = sealed(entry)
+            mark, line = _sealed(entry)
             try:
                 is_open = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
                 _write(descriptor, b"\n" * is_open + line)
@@ -86,7 +89,6 @@ class AuditLog:
             except OSError:
                 os.ftruncate(descriptor, size)
                 raise
-            mark = Mark(entry["line"], json.loads(line)["hash"])
             write_whole(self.head, json.dumps(mark._asdict()).encode() + b"\n")
         return mark.line
 
@@ -144,9 +146,11 @@ class AuditLog:
 
     @contextmanager
     def _locked(self) -> Iterator[int]:
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-        descriptor = os.open(self.path, flags, 0o600)
+        try:
+            descriptor = os.open(self.path, _FLAGS, 0o600)
+        except FileNotFoundError:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(self.path, _FLAGS, 0o600)
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise OSError(0, "it is no file")
@@ -175,7 +179,7 @@ def audit_log() -> AuditLog:
 
 def sealed(entry: dict[str, Any]) -> bytes:
     """An entry as its line: canonical JSON with the sha256 of the same without it."""
-    return _canonical(entry | {"hash": sha256(_canonical(entry)).hexdigest()}) + b"\n"
+    return _sealed(entry)[1]
 
 
 def read_entry(line: bytes) -> dict[str, Any] | None:
@@ -194,6 +198,11 @@ def read_head(path: Path) -> Mark | None:
     """The mark that is kept beside a log, if there is one."""
     entry = read_entry(path.read_bytes()) if path.is_file() else None
     return Mark(entry["line"], entry["hash"]) if entry else None
+
+
+def _sealed(entry: dict[str, Any]) -> tuple[Mark, bytes]:
+    digest = sha256(_canonical(entry)).hexdigest()
+    return Mark(entry["line"], digest), _canonical(entry | {"hash": digest}) + b"\n"
 
 
 def _canonical(entry: dict[str, Any]) -> bytes:
@@ -255,7 +264,13 @@ def _now() -> str:
 
 
 def _user() -> str:
+    return _name_of(os.getuid(), tuple(map(os.environ.get, _NAMES)))
+
+
+@lru_cache(maxsize=4)
+def _name_of(uid: int, _named: tuple[str | None, ...]) -> str:
+    """What the system calls a user, who is looked up once and not for every line."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):
-        return f"user {os.getuid()}"
+        return f"user {uid}"

@@ -28,5 +28,6 @@ def write_whole(target: Path, content: bytes, mode: int = PRIVATE) -> None:
             os.fchmod(descriptor, mode)
             os.fsync(descriptor)
         Path(name).replace(target)
-    finally:
+    except BaseException:
         Path(name).unlink(missing_ok=True)
+        raise
