@@ -40,6 +40,29 @@ def test_money_is_the_tokens_times_their_price(spent):
     assert cost.usd == pytest.approx((cost.tokens_in + 2 * cost.tokens_out) / 1e6, abs=1e-6)
 
 
+@given(SPENT, COUNT, st.integers(0, 9))
+def test_what_a_budget_measures_is_what_the_result_says_was_spent(spent, calls, ahead):
+    settings = Settings(max_calls=1, max_tokens=1, max_usd=1.0, max_seconds=1.0, **PRICED)
+    cost = cost_of(spent, settings)
+    share = 1 + ahead / max(cost.requests, 1)
+    used = {m.setting: m.used for m in measures(settings, Used(calls, spent, 2.0, ahead))}
+    assert used == {
+        "max_calls": calls,
+        "max_tokens": (cost.tokens_in + cost.tokens_out) * share,
+        "max_usd": cost.usd * share,
+        "max_seconds": 2.0,
+    }
+
+
+def test_without_a_limit_of_money_no_price_is_looked_up(monkeypatch):
+    asked = []
+    monkeypatch.setattr("agents.budget.price_of", lambda *given: asked.append(given))
+    limits = {"max_tokens": 1, "max_seconds": 1.0}
+    measured = measures(Settings(model="openai:a", **limits), Used(spent={"openai:a": use()}))
+    assert [m.setting for m in measured] == ["max_calls", *limits]
+    assert not asked
+
+
 def test_one_model_without_a_price_leaves_the_whole_unpriced():
     spent = {"openai:gpt-4o": use(), "cohere:some": use()}
     cost = cost_of(spent, Settings(base_url="https://api.openai.com/v1"))

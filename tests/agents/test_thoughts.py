@@ -126,6 +126,29 @@ def test_amending_without_tools_only_improves_and_stays_admissible(order, drawn,
     assert score(amended) >= score(start) + max([*open_gains, 0.0]) - 1e-9
 
 
+def slowly_acyclic(edges, max_edges, max_parents):
+    kept = []
+    for edge in edges:
+        graph = nx.DiGraph([*kept, edge])
+        crowded = len(kept) == max_edges or graph.in_degree(edge[1]) > max_parents
+        if not crowded and nx.is_directed_acyclic_graph(graph):
+            kept.append(edge)
+    return sorted(kept)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("abcdef")), unique=True),
+    st.integers(1, 12),
+    st.integers(1, 4),
+)
+def test_an_edge_of_the_draft_is_left_out_only_where_it_is_one_too_many_or_closes_a_circle(
+    pairs, max_edges, max_parents
+):
+    edges = [pair for pair in pairs if pair[0] != pair[1]]
+    found = thoughts._acyclic(edges, max_edges, max_parents)
+    assert found == slowly_acyclic(edges, max_edges, max_parents)
+
+
 def test_an_amendment_without_improving_edits_is_the_current_graph():
     edit = change("4019", "5859", -1.0, kind="remove")
     answer = thoughts.amend_graph(amendment_case(EDGE, edits=[edit]), frozenset(), [])

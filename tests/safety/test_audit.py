@@ -300,6 +300,20 @@ def test_a_line_is_appended_without_reading_those_before(log, monkeypatch):
     assert sum(read) < log.path.stat().st_size / 2
 
 
+def test_a_line_of_any_length_is_followed(log):
+    for words in (10, 5_000, 100_000, 10):
+        log.append("test", word="x" * words)
+    assert [entry["line"] for entry in entries(log)] == [1, 2, 3, 4]
+    assert verify(log.path).fault is None
+
+
+def test_each_line_names_who_wrote_it(log, monkeypatch):
+    for user in ("ford", "arthur", "ford"):
+        monkeypatch.setenv("LOGNAME", user)
+        log.append("test")
+    assert [entry["user"] for entry in entries(log)] == ["ford", "arthur", "ford"]
+
+
 def test_a_salt_that_was_lost_is_made_anew_and_the_log_says_so(log):
     before = log.pseudonym("patient", "P0001")
     log.append("test")
