@@ -5,8 +5,9 @@
 The graph runs through the real client against a scripted model service of this process, which answers from
 memory: a first run of each patient teaches it. Of a node's time that inside the model (client library and
 service) and inside the tools (search, fitting, risks) is taken off; what is left is ours: the graph, the
-case, the opening of the model, the checks. Time is CPU of the node's own thread, which waits for nobody but
-the service, so that other load changes little. What the client library takes of a request is shown too.
+case, the opening of the model, the checks; the slowest node is judged. Time is CPU of the node's own thread,
+which waits for nobody but the service: other load adds up to a third, by the caches of the processor that it
+takes, so run it alone. What the client library takes of a request is shown too.
 The other part runs predictions at one time and counts the requests in flight. Two minutes on two cores.
 """
 
