@@ -132,6 +132,14 @@ def _codes(visits: list[list[str]]) -> list[str]:
     return list(dict.fromkeys(key for visit in reversed(visits) for key in visit))
 
 
+def _shelves(settings: Settings) -> list[Shelf]:
+    """The run's libraries, then the one that ships with us; none for a run that reads nothing."""
+    if settings.without_knowledge:
+        return []
+    own = open_shelf(settings.libraries, why_near(settings))
+    return [own, open_shelf()] if settings.libraries else [own]
+
+
 def _names(libraries: Iterable[Shelf], code: str, system: str) -> list[str]:
     """What a disease is called in text: by the run's libraries, then by the one that ships with us."""
     return list(dict.fromkeys(name for shelf in libraries for name in shelf.aliases(code, system)))
@@ -139,11 +147,7 @@ def _names(libraries: Iterable[Shelf], code: str, system: str) -> list[str]:
 
 def _diseases(keys: Iterable[str], role: str, settings: Settings) -> dict[str, dict[str, Any]]:
     vocabulary = open_dataset(settings.store).vocabulary
-    libraries = (
-        []
-        if settings.without_knowledge
-        else [open_shelf(settings.libraries, why_near(settings)), open_shelf()]
-    )
+    libraries = _shelves(settings)
     diseases = {}
     for key in keys:
         concept = vocabulary.concept(key)
