@@ -45,6 +45,12 @@ def test_the_time_of_tools_and_model_is_taken_off(monkeypatch):
     assert len(watch.models) == 1
 
 
+@pytest.mark.parametrize(("n", "p95", "median"), [(1, 1, 1), (2, 2, 1), (20, 19, 10), (40, 38, 20)])
+def test_a_percentile_is_the_least_value_that_the_share_does_not_exceed(n, p95, median):
+    values = range(n, 0, -1)
+    assert (overhead.percentile(values, 0.95), overhead.percentile(values, 0.5)) == (p95, median)
+
+
 QUICK, SLOW = [1.0] * 99, [1.0] * 90 + [50.0] * 10
 
 
