@@ -1,7 +1,8 @@
 """What may be coded at a patient's next visit, and what each probability is made of."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import expm1
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -21,6 +22,9 @@ Float = npt.NDArray[np.float64]
 Kind = Literal["recurrence", "cause", "association", "rest", "base"]
 
 MOST_ASSOCIATIONS = 3  # named of one probability; the others are the rest
+
+
+_Limits = tuple[float, float, float]  # a value, its lower and its upper limit
 
 
 class Part(NamedTuple):
@@ -66,7 +70,7 @@ class _Source(NamedTuple):
 
     kind: Kind
     key: str | None
-    term: tuple[float, float, float]
+    term: _Limits
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,10 +116,11 @@ class NextVisitModel:
         nodes = np.array([self.vocabulary.column(node) for node in graph.nodes], dtype=np.int64)
         terms = terms_of(self.hazards, step, nodes)
         had = [self.vocabulary.keys[code] for code in step.codes]
-        chances = _risk(np.column_stack(terms.total))
+        chances = _risk(np.column_stack(terms.total)).tolist()
+        shares = _shares(graph, graph.nodes, had, terms)
         found = [
-            Forecast(node, p, low, high, node in had, tuple(_parts(graph, node, had, terms, place)))
-            for place, (node, (p, low, high)) in enumerate(zip(graph.nodes, chances.tolist(), strict=True))
+            Forecast(node, p, low, high, node in had, parts)
+            for node, (p, low, high), parts in zip(graph.nodes, chances, shares, strict=True)
         ]
         return tuple(found[place] for place in self.places.order(nodes, _risk(terms.total.value)))
 
@@ -138,40 +143,52 @@ class NextVisitModel:
         return step
 
 
-def _parts(graph: CausalGraph, node: str, had: list[str], terms: Terms, place: int) -> list[Part]:
-    """The shares of a node's probability."""
-    sources = sorted(_sources(graph, node, had, terms, place), key=lambda s: (_RANK[s.kind], -s.term[0]))
-    bounds = np.array([source.term for source in sources])
-    others = float(terms.total.value[place]) - bounds[:, :1] + bounds
-    shares = np.divide(_risk(others) * bounds, others, out=np.zeros_like(bounds), where=others > 0)
-    return [Part(*source[:2], *share) for source, share in zip(sources, shares.tolist(), strict=True)]
+def _shares(
+    graph: CausalGraph, nodes: Sequence[str], had: list[str], terms: Terms
+) -> Iterator[tuple[Part, ...]]:
+    """The shares of each node's probability."""
+    pairs = np.moveaxis(np.array(terms.pairs), 0, -1).swapaxes(0, 1).tolist()
+    again, base = (np.column_stack(own).tolist() for own in (terms.again, terms.base))
+    totals, known = terms.total.value.tolist(), set(nodes)
+    for node, total, own_pairs, *own in zip(nodes, totals, pairs, again, base, strict=True):
+        causes = set(graph.parents(node))
+        sources = [*_of_history(causes, known, had, own_pairs)]
+        sources += [_Source("recurrence", None, _limits(own[0]))] if node in had else []
+        sources.append(_Source("base", None, _limits(own[1])))
+        sources.sort(key=lambda source: (_RANK[source.kind], -source.term[0]))
+        yield tuple(Part(*source[:2], *_share(source.term, total)) for source in sources)
 
 
-def _sources(graph: CausalGraph, node: str, had: list[str], terms: Terms, place: int) -> Iterator[_Source]:
-    causes, known = set(graph.parents(node)), set(graph.nodes)
-    pairs = np.column_stack([limit[:, place] for limit in terms.pairs])
-    rest: list[int] = []
-    left = MOST_ASSOCIATIONS
-    for row in np.argsort(-pairs[:, 0], kind="stable").tolist():
-        if pairs[row, 0] == 0.0:
+def _limits(numbers: Sequence[float]) -> _Limits:
+    value, low, high = numbers
+    return value, low, high
+
+
+def _share(term: _Limits, total: float) -> _Limits:
+    """A term's share of 1 - exp(-total), and what it would be at the term's limits, the others held."""
+    value, low, high = (
+        -expm1(-whole) * limit / whole if (whole := total - term[0] + limit) > 0.0 else 0.0 for limit in term
+    )
+    return value, low, high
+
+
+def _of_history(
+    causes: set[str], known: set[str], had: list[str], pairs: list[list[float]]
+) -> Iterator[_Source]:
+    """The history's terms: each cause and the largest of the others by name, what is left as one."""
+    rest, left = list[list[float]](), MOST_ASSOCIATIONS
+    for key, term in sorted(zip(had, pairs, strict=True), key=lambda pair: -pair[1][0]):
+        if term[0] == 0.0:
             break
-        if had[row] in causes:
-            yield _Source("cause", had[row], _floats(pairs[row]))
-        elif left and had[row] in known:
-            yield _Source("association", had[row], _floats(pairs[row]))
+        if key in causes:
+            yield _Source("cause", key, _limits(term))
+        elif left and key in known:
+            yield _Source("association", key, _limits(term))
             left -= 1
         else:
-            rest.append(row)
+            rest.append(term)
     if rest:
-        yield _Source("rest", None, _floats([float(limit) for limit in joined(Interval(*pairs[rest].T))]))
-    if node in had:
-        yield _Source("recurrence", None, _floats([limit[place] for limit in terms.again]))
-    yield _Source("base", None, _floats([limit[place] for limit in terms.base]))
-
-
-def _floats(numbers: Iterable[float]) -> tuple[float, float, float]:
-    value, low, high = map(float, numbers)
-    return value, low, high
+        yield _Source("rest", None, _limits([float(limit) for limit in joined(Interval(*np.array(rest).T))]))
 
 
 def _risk(hazard: Float) -> Float:
