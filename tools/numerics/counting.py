@@ -84,18 +84,6 @@ def family_counts(data: Packed, families: Sequence[Columns]) -> FamilyCounts:
     return FamilyCounts(counts, starts)
 
 
-def cell_counts(data: Packed, family: Columns) -> Int64:
-    """Rows by cell of one family, shape (2**n_columns,)."""
-    if data.kernels == "numpy":
-        return np.asarray(_counts_of_one_width(data, np.array([family], dtype=np.int64))[0])
-    from tools.numerics import counting_kernels
-
-    counts = np.empty(1 << len(family), dtype=np.int64)
-    starts = np.array([0, len(family)])
-    counting_kernels.family_counts(data.bits, np.array(family, dtype=np.int64), starts, data.n_rows, counts)
-    return counts
-
-
 def addition_counts(data: Packed, family: Columns, added: Columns) -> Int64:
     """For each added column, the rows in which it is 1 by the cell of a family.
 
@@ -109,7 +97,7 @@ def addition_counts(data: Packed, family: Columns, added: Columns) -> Int64:
     from tools.numerics import counting_kernels
 
     out = np.empty((len(added), 1 << len(family)), dtype=np.int64)
-    counting_kernels.addition_counts(data.bits, columns, more, data.n_rows, out)
+    counting_kernels.addition_counts(data.bits, data.bits, columns, more, data.n_rows, out)
     return out
 
 
@@ -123,7 +111,7 @@ def cells(data: Packed, family: Columns) -> Int32:
         return out
     from tools.numerics import counting_kernels
 
-    counting_kernels.cells(data.bits, columns, out)
+    counting_kernels.cells(data.bits, data.bits, columns, out)
     return out
 
 

@@ -21,6 +21,7 @@ Int64 = npt.NDArray[np.int64]
 
 BLOCK = 512
 CACHED_WORDS = 2048  # of conjunctions that stay in the first cache: 16 KiB
+WORDS_A_CELL = 3  # finding the cell of a row costs as much as counting this many
 WORDS_A_ROW = 20  # counting a set bit by its row costs about as much as counting this many words of bits
 
 
@@ -45,11 +46,22 @@ def _block(n_columns: int) -> int:
 
 
 @compiled
-def _conjoin(bits: Words, columns: Int64, begin: int, width: int, masks: Words) -> None:
+def _column(bits: Words, digits: Words, column: int) -> Words:
+    """A column of `bits`, or of `digits`, which are numbered behind them."""
+    if column < len(bits):
+        own: Words = bits[column]
+        return own
+    other: Words = digits[column - len(bits)]
+    return other
+
+
+@compiled
+def _conjoin(bits: Words, digits: Words, columns: Int64, begin: int, width: int, masks: Words) -> None:
     """masks[S] = the conjunction of the columns in S, over some words; masks[0] is not written."""
     filled = 1
     for place in range(len(columns)):
-        column, new = bits[columns[place], begin : begin + width], masks[filled]
+        column = _column(bits, digits, columns[place])[begin : begin + width]
+        new = masks[filled]
         for w in range(width):
             new[w] = column[w]
         for s in range(1, filled):
@@ -73,7 +85,7 @@ def _to_cells(counts: Int64, n_columns: int) -> None:
 
 
 @compiled
-def cells(bits: Words, columns: Int64, out: Int32) -> None:
+def cells(bits: Words, digits: Words, columns: Int64, out: Int32) -> None:
     """The cell of each row."""
     for word in range(bits.shape[1]):
         begin = 64 * word
@@ -81,39 +93,45 @@ def cells(bits: Words, columns: Int64, out: Int32) -> None:
         for r in range(len(here)):
             here[r] = 0
         for place in range(len(columns)):
-            value = bits[columns[place], word]
+            value = _column(bits, digits, columns[place])[word]
             for r in range(len(here)):
                 here[r] |= np.int32((value >> np.uint64(r)) & np.uint64(1)) << place
 
 
 @compiled
+def _count(bits: Words, digits: Words, columns: Int64, n_rows: int, counts: Int64) -> None:
+    """Counts of one family by cell; those with many cells row by row."""
+    for s in range(len(counts)):
+        counts[s] = 0
+    if len(counts) * bits.shape[1] > WORDS_A_ROW * n_rows:
+        cell = np.empty(n_rows, dtype=np.int32)
+        cells(bits, digits, columns, cell)
+        for r in range(n_rows):
+            counts[cell[r]] += 1
+        return
+    block = _block(len(columns))
+    masks = np.empty((len(counts), block), dtype=np.uint64)
+    for begin in range(0, bits.shape[1], block):
+        width = min(block, bits.shape[1] - begin)
+        _conjoin(bits, digits, columns, begin, width, masks)
+        for s in range(1, len(counts)):
+            mask, total = masks[s], np.int64(0)
+            for w in range(width):
+                total += np.int64(_ones(mask[w]))
+            counts[s] += total
+    counts[0] = n_rows
+    _to_cells(counts, len(columns))
+
+
+@compiled
 def family_counts(bits: Words, columns: Int64, starts: Int64, n_rows: int, out: Int64) -> None:
-    """Counts by cell of many families, one after the other in `out`; those with many cells row by row."""
+    """Counts by cell of many families, one after the other in `out`."""
     place = 0
     for family in range(len(starts) - 1):
         mine = columns[starts[family] : starts[family + 1]]
         counts = out[place : place + (1 << len(mine))]
-        for s in range(len(counts)):
-            counts[s] = 0
         place += len(counts)
-        if len(counts) * bits.shape[1] > WORDS_A_ROW * n_rows:
-            cell = np.empty(n_rows, dtype=np.int32)
-            cells(bits, mine, cell)
-            for r in range(n_rows):
-                counts[cell[r]] += 1
-            continue
-        block = _block(len(mine))
-        masks = np.empty((len(counts), block), dtype=np.uint64)
-        for begin in range(0, bits.shape[1], block):
-            width = min(block, bits.shape[1] - begin)
-            _conjoin(bits, mine, begin, width, masks)
-            for s in range(1, len(counts)):
-                mask, total = masks[s], np.int64(0)
-                for w in range(width):
-                    total += np.int64(_ones(mask[w]))
-                counts[s] += total
-        counts[0] = n_rows
-        _to_cells(counts, len(mine))
+        _count(bits, bits, mine, n_rows, counts)
 
 
 @compiled
@@ -127,13 +145,15 @@ def _count_by_row(column: Words, cell: Int32, counts: Int64) -> None:
 
 
 @compiled
-def _count_by_word(bits: Words, columns: Int64, added: Int64, chosen: Bool, out: Int64) -> None:
+def _count_by_word(
+    bits: Words, digits: Words, columns: Int64, added: Int64, chosen: Bool, out: Int64
+) -> None:
     """Count the cells of the rows in which each chosen column is 1, a block of words at a time."""
     size, block = 1 << len(columns), _block(len(columns))
     masks = np.empty((size, block), dtype=np.uint64)
     for begin in range(0, bits.shape[1], block):
         width = min(block, bits.shape[1] - begin)
-        _conjoin(bits, columns, begin, width, masks)
+        _conjoin(bits, digits, columns, begin, width, masks)
         everyone = masks[0]
         for w in range(width):
             everyone[w] = ~np.uint64(0)
@@ -152,29 +172,82 @@ def _count_by_word(bits: Words, columns: Int64, added: Int64, chosen: Bool, out:
 
 
 @compiled
-def addition_counts(bits: Words, columns: Int64, added: Int64, n_rows: int, out: Int64) -> None:
-    """For each added column, the rows in which it is 1, by the cell of the other columns.
+def addition_counts(
+    bits: Words, digits: Words, columns: Int64, added: Int64, n_rows: int, out: Int64
+) -> None:
+    """For each added column of `bits`, the rows in which it is 1, by the cell of the other columns.
 
     A column with few ones is counted row by row, one with many a block of words at a time.
     """
-    size, n_by_word = 1 << len(columns), 0
-    by_word = np.empty(len(added), dtype=np.bool_)
+    size, n_words = 1 << len(columns), bits.shape[1]
+    by_word, spared = np.empty(len(added), dtype=np.bool_), np.int64(0)
     for place in range(len(added)):
         total, column = np.int64(0), bits[added[place]]
-        for w in range(len(column)):
+        for w in range(n_words):
             total += np.int64(_ones(column[w]))
-        by_word[place] = total * WORDS_A_ROW > size * len(column)
-        n_by_word += by_word[place]
+        by_word[place] = total * WORDS_A_ROW > size * n_words
+        spared += 0 if by_word[place] else size * n_words - total * WORDS_A_ROW
         for s in range(size):
             out[place, s] = 0
-    if n_by_word:
-        _count_by_word(bits, columns, added, by_word, out)
-    if n_by_word < len(added):
+    if spared < WORDS_A_CELL * n_rows:
+        by_word[:] = True
+    if by_word.any():
+        _count_by_word(bits, digits, columns, added, by_word, out)
+    if not by_word.all():
         cell = np.empty(n_rows, dtype=np.int32)
-        cells(bits, columns, cell)
+        cells(bits, digits, columns, cell)
         for place in range(len(added)):
             if not by_word[place]:
                 _count_by_row(bits[added[place]], cell, out[place])
+
+
+@compiled
+def neighbours(
+    bits: Words, digits: Words, columns: Int64, n_parents: int, added: Int64, kept: Int64, n_rows: int
+) -> tuple[Int64, Int64, Int64]:
+    """The table of a family, those without each parent, and those with each added column as the last parent.
+
+    Args:
+        bits: the columns of the data, shape (n_columns, n_words).
+        digits: those of the groups, numbered behind them.
+        columns: the effect, then the parents, then the digits of the groups.
+        n_parents: how many of them are parents.
+        added: columns of `bits`.
+        kept: the groups that there are among those that the digits have room for, shape (n_groups,).
+        n_rows: number of rows.
+
+    Returns:
+        As `tools.causal.tables.Neighbours`.
+    """
+    counted = np.empty(1 << len(columns), dtype=np.int64)
+    _count(bits, digits, columns, n_rows, counted)
+    present = np.empty((len(added), len(counted)), dtype=np.int64)
+    addition_counts(bits, digits, columns, added, n_rows, present)
+    n_groups, half = len(kept), 1 << n_parents
+    own = np.empty((n_groups * half, 2), dtype=np.int64)
+    fewer = np.zeros((n_parents, n_groups * half // 2, 2), dtype=np.int64)
+    more = np.empty((len(added), 2 * n_groups * half, 2), dtype=np.int64)
+    for place in range(n_groups):
+        first = kept[place] * 2 * half
+        for pattern in range(half):
+            row = place * half + pattern
+            for side in range(2):
+                own[row, side] = counted[first + 2 * pattern + side]
+            for parent in range(n_parents):
+                low = pattern & ((1 << parent) - 1)
+                merged = place * half // 2 + (pattern >> parent + 1 << parent | low)
+                fewer[parent, merged, 0] += own[row, 0]
+                fewer[parent, merged, 1] += own[row, 1]
+    for candidate in range(len(added)):
+        for place in range(n_groups):
+            first = kept[place] * 2 * half
+            for pattern in range(half):
+                without = 2 * place * half + pattern
+                for side in range(2):
+                    there = present[candidate, first + 2 * pattern + side]
+                    more[candidate, without, side] = counted[first + 2 * pattern + side] - there
+                    more[candidate, without + half, side] = there
+    return own, fewer, more
 
 
 @compiled
