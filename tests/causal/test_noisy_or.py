@@ -42,6 +42,37 @@ def test_compiled_and_numpy_find_one_maximum(shape):
     np.testing.assert_allclose(spared[0][known], spared[1][known], atol=1e-4)
 
 
+@settings(max_examples=150)
+@given(shapes)
+def test_a_fit_begun_from_that_without_the_last_parent_finds_the_same_maximum(shape):
+    seed, n_strata, n_parents = shape
+    counts = np.concatenate(
+        [tables(seed, n_strata, n_parents + 1), odd_tables(seed, n_strata, n_parents + 1)]
+    )
+    counts = np.concatenate([counts, counts[:, :, ::-1]]).round().astype(np.int64)
+    halves = counts.reshape(len(counts), n_strata, 2, 2**n_parents, 2)
+    without = noisy_or.fit(halves.sum(axis=2).reshape(len(counts), -1, 2), n_strata)
+    found = noisy_or.log_likelihoods_with(counts, np.arange(len(counts)), without)
+    alone = noisy_or.fit(counts, n_strata)
+    assert same_maximum(found, alone.log_likelihood)
+    stays = np.abs(found - without.log_likelihood) < 1e-12
+    assert stays.any() and not stays.all()
+    assert np.all(
+        alone.log_likelihood[stays] <= without.log_likelihood[stays] + 1e-6 + 1e-8 * np.abs(found[stays])
+    )
+
+
+def test_families_with_one_fit_in_common_each_find_their_own_maximum():
+    counts = tables(5, 3, 2, n_families=6).astype(np.int64)
+    halves = counts.reshape(6, 3, 2, 2, 2)
+    counts = (halves - halves % 2).reshape(6, -1, 2)
+    own = np.stack([counts[0], counts[3]]).reshape(2, 3, 2, 2, 2).sum(axis=2).reshape(2, -1, 2)
+    some = counts[[0, 0, 3]].copy()
+    some[1] = some[1].reshape(3, 2, 2, 2)[:, ::-1].reshape(-1, 2)
+    found = noisy_or.log_likelihoods_with(some, np.array([0, 0, 1]), noisy_or.fit(own, 3))
+    assert same_maximum(found, noisy_or.fit(some, 3).log_likelihood)
+
+
 def test_compiled_and_numpy_find_one_maximum_with_as_many_parents_as_there_may_be():
     counts = tables(0, 3, 10, n_families=2, size=4)
     ours, theirs = (noisy_or.fit(counts, 3, kernels=kernels) for kernels in KERNELS)

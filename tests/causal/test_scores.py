@@ -13,6 +13,7 @@ from tools.causal.dag import CausalGraph
 from tools.causal.fitting import fit
 from tools.causal.models import MODELS
 from tools.causal.tables import MAX_PARENTS
+from tools.causal.toggled import toggled_scores
 from tools.safety.errors import InputError
 
 
@@ -118,7 +119,7 @@ def test_a_family_and_its_neighbours_scored_from_one_count_equal_one_by_one(seed
     tolerance = {"abs": 1e-9} if scores.named(method).name in CELL_SCORES else {"rel": 1e-8, "abs": 1e-6}
     some = np.array([3, 1])
     for columns in (some, np.arange(len(KEYS)), some):
-        together = scores.toggled_scores(matrix, [wanted], [columns], method)[0]
+        together = toggled_scores(matrix, [wanted], [columns], method)[0]
         assert together.tolist() == pytest.approx([alone[c] for c in columns], **tolerance)
 
 
@@ -129,9 +130,9 @@ def test_families_scored_together_score_as_each_alone(seed, method, kernels):
     matrix, alone = (random_matrix(seed, kernels=kernels) for _ in range(2))
     families = [scores.columns(matrix, key, graph.parents(key)) for key in KEYS]
     some = [every[seed % 2 :: 2] if one.effect % 2 else every for one in families]
-    together = scores.toggled_scores(matrix, families, some, method)
+    together = toggled_scores(matrix, families, some, method)
     for found, one, columns in zip(together, families, some, strict=True):
-        [expected] = scores.toggled_scores(alone, [one], [columns], method)
+        [expected] = toggled_scores(alone, [one], [columns], method)
         assert found == pytest.approx(expected, rel=1e-12, abs=1e-9)
 
 

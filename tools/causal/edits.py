@@ -13,6 +13,7 @@ from tools.causal.dag import CausalGraph
 from tools.causal.matrix import DiagnosisMatrix
 from tools.causal.orientation import permitted
 from tools.causal.scores import Method, Wanted
+from tools.causal.toggled import toggled_scores
 
 Float = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
@@ -83,10 +84,9 @@ class Neighbourhood:
     def gains(self) -> Float:
         """Change of the score by each operation on each pair, nats, -inf where illegal; shape (3, n, n)."""
         self._freshen()
-        limit = self.constraints.max_edges
-        edges, most = self.edges, -1 if limit is None else limit
-        allowed, fixed = self._ground.allowed, self._ground.fixed
-        given = edges, allowed, fixed, self._changes, self.constraints.max_parents, most
+        rules, ground = self.constraints, self._ground
+        most = -1 if rules.max_edges is None else rules.max_edges
+        given = self.edges, ground.allowed, ground.fixed, self._changes, rules.max_parents, most
         if self.matrix.kernels == "numpy":
             return _gains(*given)
         from tools.causal import edit_kernels
@@ -127,35 +127,32 @@ class Neighbourhood:
             self.edges[effect, cause] = True
             self._stale.add(cause)
 
-    def edit(self, gains: Float, place: int) -> Edit:
-        """The edit at a flat position of `gains`."""
-        operation, cause, effect = np.unravel_index(place, gains.shape)
-        nodes = self.matrix.nodes
-        return Edit(OPERATIONS[operation], nodes[cause], nodes[effect], float(gains.flat[place]))
-
     def _freshen(self) -> None:
         stale = sorted(self._stale)
         keys = [(self._ground, self.score.key, effect, self.edges[:, effect].tobytes()) for effect in stale]
         found = self.matrix.memory.recall_all(
             keys, lambda places: self._changed([stale[place] for place in places])
         )
-        self._changes[:, stale] = np.array(found).T
+        for effect, changes in zip(stale, found, strict=True):
+            self._changes[:, effect] = changes
         self._stale.clear()
 
     def _changed(self, effects: Sequence[int]) -> list[Float]:
         """Change of the score by adding each cause of an effect, or by removing it where it is one."""
         wanted, toggled = [], []
         for effect in effects:
-            lost_or_gained = self.edges[:, effect]
-            parents = tuple(np.flatnonzero(lost_or_gained).tolist())
-            if len(parents) < self.constraints.max_parents:
-                lost_or_gained = lost_or_gained | self._ground.allowed[:, effect]
-            wanted.append(Wanted(effect, parents))
-            toggled.append(np.append(np.flatnonzero(lost_or_gained), effect))
-        found = scores.toggled_scores(self.matrix, wanted, toggled, self.score)
+            had = self.edges[:, effect]
+            parents = had.nonzero()[0].tolist()
+            has_room = len(parents) < self.constraints.max_parents
+            asked = had | self._ground.allowed[:, effect] if has_room else had.copy()
+            asked[effect] = True
+            wanted.append(Wanted(effect, tuple(parents)))
+            toggled.append(asked.nonzero()[0])
+        found = toggled_scores(self.matrix, wanted, toggled, self.score)
         changes = np.full((len(effects), len(self.edges)), -np.inf)
-        for row, columns, values in zip(changes, toggled, found, strict=True):
-            row[columns[:-1]] = values[:-1] - values[-1]
+        for row, effect, columns, values in zip(changes, effects, toggled, found, strict=True):
+            row[columns] = values - values[columns.searchsorted(effect)]
+            row[effect] = -np.inf
         return list(changes)
 
 
@@ -247,7 +244,11 @@ def edit_gains(
     ranked = np.lexsort(
         (alphabetical[effect], alphabetical[cause], _ALPHABETICAL[operation], -gains.flat[places])
     )
-    return tuple(around.edit(gains, place) for place in places[ranked[:limit]].tolist())
+    kept, nodes = ranked[:limit], matrix.nodes
+    columns = (array[kept].tolist() for array in (operation, cause, effect, gains.flat[places]))
+    return tuple(
+        Edit(OPERATIONS[kind], nodes[a], nodes[b], gain) for kind, a, b, gain in zip(*columns, strict=True)
+    )
 
 
 def apply(graph: CausalGraph, edit: Edit) -> CausalGraph:
@@ -267,14 +268,14 @@ def held_out_gains(
     score = scores.named(method).held_out
     touched = [(edit.effect, edit.cause) if edit.operation == "reverse" else (edit.effect,) for edit in edits]
     before = {node: frozenset(graph.parents(node)) for node in {node for nodes in touched for node in nodes}}
-    families = [
-        scores.columns(matrix, node, parents[node])
-        for edit, nodes in zip(edits, touched, strict=True)
-        for parents in (_parents_after(edit, before), before)
-        for node in nodes
-    ]
-    found = iter(scores.local_scores(matrix, families, score).tolist())
-    return tuple(sum(next(found) for _ in nodes) - sum(next(found) for _ in nodes) for nodes in touched)
+    place_of = {node: place for place, node in enumerate(before)}
+    families = [scores.columns(matrix, node, parents) for node, parents in before.items()]
+    for edit, nodes in zip(edits, touched, strict=True):
+        after = _parents_after(edit, before)
+        families += [scores.columns(matrix, node, after[node]) for node in nodes]
+    found = scores.local_scores(matrix, families, score).tolist()
+    after_edits = iter(found[len(before) :])
+    return tuple(sum(next(after_edits) - found[place_of[node]] for node in nodes) for nodes in touched)
 
 
 def _parents_after(edit: Edit, before: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:

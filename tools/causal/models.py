@@ -1,5 +1,6 @@
 """How the probability of an effect may depend on its causes: the models that scores and strengths rest on."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
@@ -73,11 +74,15 @@ MODELS: Mapping[ModelName, Model] = {
 }
 
 
+def charged(model: Model, likelihoods: Float, n_strata: int, n_parents: int, n_patients: int) -> Float:
+    """Log-likelihoods less log(n_patients) / 2 for each free parameter, shape (n,)."""
+    return likelihoods - 0.5 * math.log(n_patients) * model.n_parameters(n_strata, n_parents)
+
+
 def bic(model: Model, tables: Counts, n_strata: int, n_patients: int, kernels: Kernels) -> Float:
-    """Log-likelihood less log(n_patients) / 2 for each free parameter, shape (n,)."""
+    """The log-likelihood of a model, `charged`, shape (n,)."""
     n_parents = (tables.shape[1] // n_strata).bit_length() - 1
-    charge = 0.5 * float(np.log(n_patients)) * model.n_parameters(n_strata, n_parents)
-    return model.log_likelihood(tables, n_strata, kernels) - charge
+    return charged(model, model.log_likelihood(tables, n_strata, kernels), n_strata, n_parents, n_patients)
 
 
 def held_out(model: Model, by_fold: Float, n_strata: int, kernels: Kernels) -> Float:

@@ -83,19 +83,53 @@ def fit(
         tables: counts, shape (n, n_strata * 2**n_parents, 2), cells as in `design`.
         n_strata: number of leaks.
         max_steps: Newton steps; the problem is concave and takes about five.
-        kernels: see `jit.DEFAULT_KERNELS`. The start of whole counts, int64, is compiled too.
+        kernels: see `jit.DEFAULT_KERNELS`. The start of whole counts, int64, is compiled too: equal to
+            rounding.
 
     Returns:
         The maxima; see `profile` for their uncertainty.
     """
     found = np.asarray(tables)
     if (kernels or DEFAULT_KERNELS) == "numba" and found.dtype == np.int64:
-        start, counts = _compiled_start(found, n_strata)
+        from tools.causal import family_kernels
+
+        whole = np.require(found, np.int64, ("C", "W"))
+        sides = LEAST_START, NOISY_OR.lowest, NOISY_OR.highest
+        start, counts = family_kernels.start(whole, n_strata, *sides)
     else:
         counts = found.astype(np.float64, copy=False)
         start = _start(counts, n_strata)
     best, value = maximise(start, counts, n_strata, max_steps=max_steps, kernels=kernels)
     return NoisyOrFit(best[:, :n_strata], best[:, n_strata:], value)
+
+
+def log_likelihoods_with(
+    tables: npt.NDArray[np.int64],
+    owner: npt.NDArray[np.int64],
+    without: NoisyOrFit,
+) -> Float:
+    """Maximum log-likelihood of families from the fits of these families without their last parent; compiled.
+
+    A parent that does not raise the likelihood of the fit without it stays at theta = 0 (Karush-Kuhn-Tucker:
+    the likelihood is concave), which costs no fit; the others begin from that fit.
+
+    Args:
+        tables: counts of families of one shape, shape (n, n_strata * 2**n_parents, 2).
+        owner: the row of `without` each belongs to, shape (n,), rising.
+        without: the fits.
+
+    Returns:
+        Nats, shape (n,).
+    """
+    from tools.causal import family_kernels
+
+    best, n_strata = np.hstack([without.leak, without.theta]), without.leak.shape[1]
+    sides = FLOOR, LEAST_START, CEILING
+    better, start, counts = family_kernels.additions(tables, owner, best, n_strata, *sides)
+    values = without.log_likelihood[owner]
+    if len(better):
+        values[better] = maximise(start, counts, n_strata, kernels="numba")[1]
+    return values
 
 
 def maximise(
@@ -128,17 +162,3 @@ def _start(counts: Float, n_strata: int) -> Float:
     theta = np.log((expected + 0.5) / (alone[..., 0].sum(axis=1) + 0.5))
     start = np.hstack([-np.log(spared), np.clip(theta, LEAST_START, CEILING)])
     return grouped.settled(start, totals, NOISY_OR)
-
-
-def _compiled_start(tables: npt.NDArray[np.int64], n_strata: int) -> tuple[Float, Float]:
-    """`_start` of whole counts, and these as they are fitted to: equal to the last bit.
-
-    Sums of whole numbers do not round. Numpy takes the others and the logarithms, by its own order.
-    """
-    from tools.causal import family_kernels
-
-    counts = np.require(tables, np.int64, ("C", "W"))
-    observed, spared, weighted, unharmed, without, events = family_kernels.terms(counts, n_strata)
-    theta = np.log((weighted.sum(axis=-1) + 0.5) / (unharmed + 0.5))
-    sides = LEAST_START, NOISY_OR.lowest, NOISY_OR.highest
-    return family_kernels.begin(np.log(spared), theta, without, events, *sides), observed

@@ -5,7 +5,7 @@ batches of families are scored in one call.
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple, get_args
@@ -155,7 +155,7 @@ def family(matrix: DiagnosisMatrix, wanted: Wanted, score: Score) -> Family:
     return Family(wanted.effect, wanted.parents, (*groups, matrix.folds) if score.by_fold else groups)
 
 
-def _shared_key(matrix: DiagnosisMatrix, wanted: Wanted, is_stratified: bool) -> Hashable:
+def shared_key(matrix: DiagnosisMatrix, wanted: Wanted, is_stratified: bool) -> Hashable:
     """All that the table of a family depends on but folds, as matrices that share answers call it."""
     return matrix.named((wanted.effect, *wanted.parents)), _strata(matrix, wanted.effect, is_stratified)
 
@@ -214,7 +214,7 @@ def _scores_of(
 def local_scores(matrix: DiagnosisMatrix, wanted: Sequence[Wanted], method: Method) -> Float:
     """As `family_scores`; kept where matrices of the same records share them, the counts among scores too."""
     score = named(method)
-    keys = [_shared_key(matrix, one, score.stratified) for one in wanted]
+    keys = [shared_key(matrix, one, score.stratified) for one in wanted]
 
     def compute(places: list[int]) -> list[float]:
         families = [family(matrix, wanted[place], score) for place in places]
@@ -226,61 +226,6 @@ def local_scores(matrix: DiagnosisMatrix, wanted: Sequence[Wanted], method: Meth
         return [float(value) for value in found]
 
     return np.array(matrix.shared.recall_all([(score.key, key) for key in keys], compute))
-
-
-def toggled_scores(
-    matrix: DiagnosisMatrix, wanted: Sequence[Wanted], columns: Sequence[Int64], method: Method
-) -> list[Float]:
-    """Scores of the neighbours of some families: with one more direct cause, or without one that it has.
-
-    Kept where matrices of the same records share them. What is missing of a family is scored from one count.
-
-    Args:
-        matrix: the data.
-        wanted: the families, each once.
-        columns: for each family the diseases to add or to take away, each once, shape (n,); at the effect's
-            own place stands the family as it is.
-        method: the score.
-
-    Returns:
-        For each family nats, shape (n,). Do not write into them.
-    """
-    score = named(method)
-    keys = [("toggled", score.key, _shared_key(matrix, one, score.stratified)) for one in wanted]
-
-    def compute(missing: list[Bool]) -> Float:
-        asked = [some[lacking].tolist() for some, lacking in zip(columns, missing, strict=True)]
-        return _toggled(matrix, [(one, some) for one, some in zip(wanted, asked, strict=True) if some], score)
-
-    return matrix.shared.recall_rows(keys, [matrix.number_of[some] for some in columns], compute)
-
-
-def _toggled(matrix: DiagnosisMatrix, asked: Sequence[tuple[Wanted, list[int]]], score: Score) -> Float:
-    """Scores of the neighbours asked for, family by family."""
-    pieces, n_scores = [], 0
-    for wanted, columns in asked:
-        place_of = {column: n_scores + place for place, column in enumerate(columns)}
-        pieces += _neighbours(matrix, wanted, place_of, score)
-        n_scores += len(columns)
-    return _scored(pieces, n_scores, score, matrix)
-
-
-def _neighbours(
-    matrix: DiagnosisMatrix, wanted: Wanted, place_of: Mapping[int, int], score: Score
-) -> list["_Piece"]:
-    """The tables of a family's neighbours, by the disease that is added or taken away."""
-    (effect, parents), own = wanted, family(matrix, wanted, score)
-    lost = [parent for parent in parents if parent in place_of]
-    gained = tuple([column for column in place_of if column != effect and column not in parents])
-    counted = tables.neighbours(matrix.packed, own, gained)
-    smaller, larger = own._replace(parents=parents[1:]), own._replace(parents=(*parents, -1))
-    fewer = counted.fewer[[parents.index(parent) for parent in lost]]
-    pieces = [
-        _Piece(larger, counted.more, [place_of[column] for column in gained]),
-        _Piece(smaller, fewer, [place_of[parent] for parent in lost]),
-        _Piece(own, counted.own[None], [place_of[effect]] if effect in place_of else []),
-    ]
-    return [piece for piece in pieces if piece.places]
 
 
 class _Piece(NamedTuple):
@@ -300,7 +245,7 @@ def _scored(pieces: Iterable[_Piece], n_scores: int, score: Score, matrix: Diagn
     for some in alike.values():
         places = [place for piece in some for place in piece.places]
         stacked = np.concatenate([piece.counts for piece in some])
-        found[places] = _by_table(score, stacked, some[0].shape, matrix)
+        found[places] = table_scores(score, stacked, some[0].shape, matrix)
     return found
 
 
@@ -312,7 +257,7 @@ def _by_cell(score: Score, counted: FamilyCounts, families: Sequence[Family], n_
     return np.asarray(np.add.reduceat(values, counted.starts[:-1] // 2) - rule.charge(n_patients) * n_cells)
 
 
-def _by_table(score: Score, counts: Int64, shape: Family, matrix: DiagnosisMatrix) -> Float:
+def table_scores(score: Score, counts: Int64, shape: Family, matrix: DiagnosisMatrix) -> Float:
     """Scores of tables of one shape, (n, n_cells, 2); folds, where there are any, are the slowest groups."""
     n_cells = shape.n_groups << len(shape.parents)
     if score.of_tables:

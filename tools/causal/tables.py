@@ -112,15 +112,12 @@ def _kept(groups: tuple[tuple[int, int], ...]) -> Int64:
 
 def neighbours(data: Packed, family: Family, candidates: Columns) -> Neighbours:
     """Count a family once: a lost parent is summed out, and a new one only splits the cells."""
-    layout, n_parents = _Layout(data, [family]), len(family.parents)
-    columns = layout.columns(family)
-    counted = counting.cell_counts(layout.data, columns)
+    n_parents = len(family.parents)
     if data.kernels == "numba":
-        from tools.causal import family_kernels
-
-        present = counting.addition_counts(layout.data, columns, candidates)
-        digits = tuple((group.size, len(group.digits)) for group in family.groups)
-        return Neighbours(*family_kernels.neighbours(counted, present, _kept(digits), n_parents))
+        return _compiled_neighbours(data, family, candidates)
+    layout = _Layout(data, [family])
+    columns = layout.columns(family)
+    counted = counting.family_counts(layout.data, [columns]).counts
     own = family.trim(counted[None])[0]
     fewer = np.empty((n_parents, len(own) // 2, 2), dtype=np.int64)
     for place in range(n_parents):
@@ -132,6 +129,19 @@ def neighbours(data: Packed, family: Family, candidates: Columns) -> Neighbours:
         more[:, :, 1] = present.reshape(len(candidates), -1, n_patterns)
         np.subtract(counted.reshape(-1, n_patterns), more[:, :, 1], out=more[:, :, 0])
     return Neighbours(own, fewer, family.trim(more.reshape(len(more), 2 * len(counted)), n_added=1))
+
+
+def _compiled_neighbours(data: Packed, family: Family, candidates: Columns) -> Neighbours:
+    from tools.numerics import counting_kernels
+
+    groups, end = family.groups, len(data.bits)
+    several = [data.bits[:0], *(group.digits for group in groups)]
+    digits = several[1] if len(several) == 2 else np.concatenate(several)
+    columns = np.array([family.effect, *family.parents, *range(end, end + len(digits))])
+    kept = _kept(tuple([(group.size, len(group.digits)) for group in groups]))
+    added = np.array(candidates, dtype=np.int64)
+    given = columns, len(family.parents), added, kept, data.n_rows
+    return Neighbours(*counting_kernels.neighbours(data.bits, digits, *given))
 
 
 class Batch(NamedTuple):

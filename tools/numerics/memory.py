@@ -10,7 +10,7 @@ import numpy as np
 from tools.numerics.rows import Bool, Float, Int64, Rows
 
 T = TypeVar("T")
-_NO_ROWS = Rows()
+_NONE = np.zeros(0)
 _MISSING = object()
 
 _HEAD = 64  # of an array, a tuple or a string of bytes, about
@@ -19,6 +19,9 @@ _ITEM = 40  # a number or a word, and the pointer to it
 
 def size_of(thing: object) -> int:
     """About how many bytes something holds: arrays, and tuples of any depth with what is in them."""
+    kind = type(thing)
+    if kind is int or kind is str or kind is float:
+        return _ITEM
     if isinstance(thing, tuple):
         return sum(map(size_of, thing), _HEAD)
     if isinstance(thing, np.ndarray):
@@ -62,16 +65,17 @@ class Memory:
             keys: of the answers.
             compute: from the places in `keys` of what is missing, each key once, to the answers in order.
         """
-        with self._lock:
-            found = {place: self._answers[key] for place, key in enumerate(keys) if key in self._answers}
-            for place in found:
-                self._answers.move_to_end(keys[place])
-        missing = {keys[place]: place for place in reversed(range(len(keys))) if place not in found}
-        places = sorted(missing.values())
-        new = dict(zip((keys[place] for place in places), compute(places) if places else [], strict=True))
-        for key, answer in new.items():
-            self.keep(key, answer)
-        return [cast(T, found[place]) if place in found else new[key] for place, key in enumerate(keys)]
+        found = self._kept(keys)
+        places = [place for place, answer in enumerate(found) if answer is _MISSING]
+        if places:
+            first = {keys[place]: place for place in reversed(places)}
+            places_once = sorted(first.values())
+            new = dict(zip((keys[place] for place in places_once), compute(places_once), strict=True))
+            for key, answer in new.items():
+                self.keep(key, answer)
+            for place in places:
+                found[place] = new[keys[place]]
+        return cast("list[T]", found)
 
     def recall_rows(
         self, keys: Sequence[Hashable], numbers: Sequence[Int64], compute: Callable[[list[Bool]], Float]
@@ -89,28 +93,36 @@ class Memory:
         Returns:
             For each key its rows in the order asked for, shape (n_rows, ...).
         """
-        with self._lock:
-            tables = [cast(Rows, self._answers.get(key, _NO_ROWS)) for key in keys]
-            for key in keys:
-                if key in self._answers:
-                    self._answers.move_to_end(key)
-        places = [table.places(asked) for table, asked in zip(tables, numbers, strict=True)]
-        missing = [place < 0 for place in places]
-        n_missing = [int(np.count_nonzero(lacking)) for lacking in missing]
-        every, found, end = compute(missing) if any(n_missing) else np.zeros(0), [], 0
-        for key, table, asked, place, lacking, n in zip(
-            keys, tables, numbers, places, missing, n_missing, strict=True
-        ):
-            new = every[end : (end := end + n)]
-            if n == len(asked):
-                rows = new
-            else:
-                rows = table.values[place]
-                if n:
-                    rows[lacking] = new
-            if n:
-                self.keep(key, table.joined(asked[lacking], new))
+        tables, found, missing = self._kept(keys), list[Float](), list[Bool]()
+        for table, asked in zip(tables, numbers, strict=True):
+            rows, lacking = (
+                table.some(asked) if isinstance(table, Rows) else (_NONE, np.ones(len(asked), np.bool_))
+            )
             found.append(rows)
+            missing.append(lacking)
+        n_missing = [int(np.count_nonzero(lacking)) for lacking in missing]
+        if not any(n_missing):
+            return found
+        every, end = compute(missing), 0
+        for place, n in enumerate(n_missing):
+            if not n:
+                continue
+            new, table, lacking = every[end : (end := end + n)], tables[place], missing[place]
+            if isinstance(table, Rows):
+                found[place][lacking] = new
+                self.keep(keys[place], table.joined(numbers[place][lacking], new))
+            else:
+                found[place] = new
+                self.keep(keys[place], Rows.of(numbers[place], new))
+        return found
+
+    def _kept(self, keys: Sequence[Hashable]) -> list[object]:
+        """What is kept under some keys, used now."""
+        with self._lock:
+            found = [self._answers.get(key, _MISSING) for key in keys]
+            for key, answer in zip(keys, found, strict=True):
+                if answer is not _MISSING:
+                    self._answers.move_to_end(key)
         return found
 
     def keep(self, key: Hashable, answer: object) -> None:

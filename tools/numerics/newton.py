@@ -64,12 +64,17 @@ def maximise(
     if (kernels or DEFAULT_KERNELS) == "numba":
         from tools.numerics import newton_kernels
 
-        start, counts = (np.require(array, np.float64, ("C", "W")) for array in (start, counts))
-        fixed = np.require(fixed, np.bool_, ("C", "W"))
+        start, counts, fixed = _ready(start), _ready(counts), np.require(fixed, np.bool_, ("C", "W"))
         box = link.lowest, link.highest
         return newton_kernels.maximise(start, counts, fixed, n_strata, *box, link.vanishing, max_steps)
     batch = _Batch(counts, fixed, design(n_strata, start.shape[1] - n_strata), link)
     return _climb_together(start.copy(), batch, max_steps)
+
+
+def _ready(array: Float) -> Float:
+    """The array as compiled code takes it."""
+    is_ready = array.dtype == np.float64 and array.flags.carray
+    return array if is_ready else np.require(array, np.float64, ("C", "W"))
 
 
 def _climb_together(parameters: Float, batch: _Batch, max_steps: int) -> tuple[Float, Float]:

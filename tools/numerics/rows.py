@@ -11,29 +11,28 @@ Int64 = npt.NDArray[np.int64]
 
 
 class Rows(NamedTuple):
-    """Some rows of a table.
+    """Some rows of a table, one or more.
 
     Attributes:
         numbers: of the rows, ascending, each once, shape (n,).
         values: the rows, shape (n, ...).
     """
 
-    numbers: Int64 = np.zeros(0, dtype=np.int64)
-    values: Float = np.zeros(0)
+    numbers: Int64
+    values: Float
 
-    def places(self, numbers: Int64) -> Int64:
-        """Where each of some rows lies, -1 where it is not here."""
-        if not len(self.numbers):
-            return np.full(len(numbers), -1)
-        places = np.searchsorted(self.numbers, numbers)
-        places[self.numbers.take(places, mode="clip") != numbers] = -1
-        return places
+    @classmethod
+    def of(cls, numbers: Int64, values: Float) -> "Rows":
+        """From rows in any order."""
+        order = numbers.argsort()
+        return cls(numbers[order], values[order])
+
+    def some(self, numbers: Int64) -> tuple[Float, Bool]:
+        """Rows by their numbers, in a new array, and which of them are not here and so hold anything."""
+        places = self.numbers.searchsorted(numbers)
+        places[places == len(self.numbers)] = 0
+        return self.values[places], self.numbers[places] != numbers
 
     def joined(self, numbers: Int64, values: Float) -> "Rows":
         """With further rows, none of which is here yet."""
-        if not len(self.numbers):
-            order = np.argsort(numbers)
-            return Rows(numbers[order], values[order])
-        every = np.concatenate([self.numbers, numbers])
-        order = np.argsort(every)
-        return Rows(every[order], np.concatenate([self.values, values])[order])
+        return Rows.of(np.concatenate([self.numbers, numbers]), np.concatenate([self.values, values]))
