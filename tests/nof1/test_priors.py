@@ -1,4 +1,4 @@
-"""Priors are what scipy.stats says, within bounds that the type holds, and in proportion to their parameter."""
+"""Priors are what scipy.stats says, within bounds of the type, and in proportion to their parameter."""
 
 import math
 
@@ -40,7 +40,9 @@ FAMILIES = {
 DENSITIES = {
     "normal": lambda x: math.exp(-(((x - 7) / 2) ** 2) / 2) / (2 * math.sqrt(2 * math.pi)),
     "student_t": lambda x: (
-        math.gamma(2.5) / (math.sqrt(4 * math.pi) * math.gamma(2) * 0.5) * (1 + ((x + 1) / 0.5) ** 2 / 4) ** -2.5
+        math.gamma(2.5)
+        / (math.sqrt(4 * math.pi) * math.gamma(2) * 0.5)
+        * (1 + ((x + 1) / 0.5) ** 2 / 4) ** -2.5
     ),
     "half_normal": lambda x: math.sqrt(2 / math.pi) / 3 * math.exp(-(x**2) / 18),
     "gamma": lambda x: x * math.exp(-x / 0.7) / 0.7**2,
@@ -150,7 +152,9 @@ def test_a_parameter_takes_only_families_of_its_support(kind, families):
 )
 def test_a_share_that_leaves_its_bounds_is_refused(low, high):
     with pytest.raises(ValidationError):
-        TypeAdapter(SharePrior).validate_python({"family": "beta", "a": 1.0, "b": 1.0, "low": low, "high": high} | WHY)
+        TypeAdapter(SharePrior).validate_python(
+            {"family": "beta", "a": 1.0, "b": 1.0, "low": low, "high": high} | WHY
+        )
 
 
 within = st.floats(-6, 6).map(lambda power: 10.0**power)
@@ -191,12 +195,17 @@ shares = st.sampled_from([(-0.99, 0.99), (0.0, 0.99), (0.0, 0.001), (-0.99, -0.9
 @given(
     st.one_of(
         st.builds(Normal, mean=places, sd=extremes, because=st.just("x")),
-        st.builds(StudentT, df=st.sampled_from([2.0, 1000.0]), mean=places, scale=extremes, because=st.just("x")),
+        st.builds(
+            StudentT, df=st.sampled_from([2.0, 1000.0]), mean=places, scale=extremes, because=st.just("x")
+        ),
         st.builds(HalfNormal, scale=extremes, because=st.just("x")),
         st.builds(Gamma, shape=shapes, scale=extremes, because=st.just("x")),
         st.builds(LogNormal, median=extremes, log_sd=st.sampled_from([0.01, 3.0]), because=st.just("x")),
         st.builds(
-            lambda bounds, a, b: Beta(a=a, b=b, low=bounds[0], high=bounds[1], because="x"), shares, shapes, shapes
+            lambda bounds, a, b: Beta(a=a, b=b, low=bounds[0], high=bounds[1], because="x"),
+            shares,
+            shapes,
+            shapes,
         ),
     ),
     st.integers(0, 99),

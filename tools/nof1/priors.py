@@ -1,7 +1,7 @@
 """Priors of the parameters of one person's model: a closed set of families, each within stated bounds.
 
-What a family cannot be (a scale of 0, no number, beyond 1e24) its type refuses; what it must not be beside the
-size of what it is a prior of, `require_in_proportion` refuses.
+What a family cannot be (a scale of 0, no number, beyond 1e24) its type refuses; what it must not be beside
+the size of what it is a prior of, `require_in_proportion` refuses.
 """
 
 from abc import ABC, abstractmethod

@@ -130,7 +130,9 @@ def _faults(variable: Variable, values: Float) -> list[Fault]:
         ),
         "below the least or above the greatest possible value": (values < low) | (values > high),
     }
-    first_rule = {int(row): rule for rule, broken in reversed(rules.items()) for row in np.flatnonzero(broken & seen)}
+    first_rule = {
+        int(row): rule for rule, broken in reversed(rules.items()) for row in np.flatnonzero(broken & seen)
+    }
     return [Fault(row + 1, variable.name, rule) for row, rule in sorted(first_rule.items())]
 
 
@@ -141,7 +143,9 @@ def _require_information(variable: Variable, values: Float) -> None:
         rule = f"{place}: observed at fewer than {FEWEST_STEPS} steps; leave it out, or record longer"
         raise InputError("series", rule)
     if np.all(seen == seen[0]):
-        raise InputError("series", f"{place}: it never changes, so nothing can be learned of it; leave it out")
+        raise InputError(
+            "series", f"{place}: it never changes, so nothing can be learned of it; leave it out"
+        )
     if np.std(seen) < max(LEAST_SPREAD, _RELATIVE_SPREAD * float(np.max(np.abs(seen)))):
         rule = f"{place}: it hardly changes beside its size; subtract a constant, or choose a smaller unit"
         raise InputError("series", rule)
