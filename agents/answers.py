@@ -5,7 +5,16 @@ import re
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails
 
+from tools.nof1.components import (
+    MOST_EDGES,
+    MOST_LATENTS,
+    MOST_OUTCOMES,
+    LaggedEdge,
+    Latent,
+    OutcomeModel,
+)
 from tools.reporting.result import EffectDirection, Strength
 
 _MAX_DEPTH = 40
@@ -88,6 +97,15 @@ class Decision(Answer):
     explanation: Long
 
 
+class ProposedModel(Answer):
+    """A model of one person's outcomes, a prior for every parameter, and the causal graph it stands on."""
+
+    outcomes: list[OutcomeModel] = Field(min_length=1, max_length=MOST_OUTCOMES)
+    edges: list[LaggedEdge] = Field(max_length=MOST_EDGES)
+    latents: list[Latent] = Field(default=[], max_length=MOST_LATENTS)
+    explanation: Long
+
+
 A = TypeVar("A", bound=Answer)
 
 
@@ -108,18 +126,23 @@ def validate(data: Any, answer: type[A]) -> A:  # noqa: ANN401
     try:
         return answer.model_validate(data)
     except ValidationError as error:
-        faults = error.errors(include_input=False, include_url=False, include_context=False)[:_MAX_PROBLEMS]
+        faults = error.errors(include_input=False, include_url=False)[:_MAX_PROBLEMS]
         raise Unreadable(
-            [
-                f"{_place(fault['loc'], fault['type']) or answer.__name__}: {fault['msg'][:160]}"
-                for fault in faults
-            ]
+            [f"{_place(fault['loc'], fault['type']) or answer.__name__}: {_rule(fault)}" for fault in faults]
         ) from None
 
 
 def _place(steps: tuple[int | str, ...], kind: str) -> str:
     """Where a fault is; the name of an unknown field is the model's own text and stays out."""
     return ".".join(map(str, steps[:-1] if kind == "extra_forbidden" else steps))
+
+
+def _rule(fault: ErrorDetails) -> str:
+    """The rule that is broken; pydantic's own words of an unknown tag quote it, which is the model's text."""
+    if fault["type"] == "union_tag_invalid":
+        context = fault["ctx"]
+        return f"{context['discriminator']} must be one of {context['expected_tags']}"
+    return fault["msg"][:160]
 
 
 def read(text: str, answer: type[A]) -> A:

@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from tools.nof1.variables import Summary
 from tools.reporting.result import EffectDirection, PartName, Strength
 
 Role = Literal["history", "candidate"]
@@ -293,3 +294,40 @@ class DecisionCase(Case):
     findings: tuple[CaseFinding, ...]
     comment: str
     top_k: int
+
+
+class ModelLimits(BaseModel):
+    """Bounds of an admissible model.
+
+    Attributes:
+        max_order: of an autoregression.
+        max_lag: of an effect, of its delay and of an edge, steps.
+        max_edges: of the causal graph.
+        max_latents: confounders that are not recorded.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    max_order: int
+    max_lag: int
+    max_edges: int
+    max_latents: int
+
+
+class ModelCase(Case):
+    """Specify a model of one person's outcomes.
+
+    Attributes:
+        question: what the person asks.
+        step_days: length of a step, days.
+        n_steps: of the series.
+        variables: what was recorded, each with a summary of its numbers.
+        limits: of the model.
+    """
+
+    task: Literal["propose_model"] = "propose_model"
+    question: str
+    step_days: float
+    n_steps: int
+    variables: tuple[Summary, ...]
+    limits: ModelLimits

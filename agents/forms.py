@@ -28,7 +28,7 @@ _DECLINED = frozenset(
     {"content_filter", "refusal", "safety", "blocklist", "prohibited_content", "spii", "recitation"}
 )
 # Services that hold a model to a schema refuse one with these; `agents.answers` holds to them all the same.
-_NOT_STRICT = frozenset({"default", "title", "maxLength", "minLength"})
+_NOT_STRICT = frozenset({"default", "title", "maxLength", "minLength", "discriminator"})
 _LEAST_ROOM = 4_096
 _NAME = re.compile(r"[^A-Za-z0-9_-]")
 
@@ -90,7 +90,10 @@ def response_format(form: AnswerForm, answer: type[Answer]) -> dict[str, Any]:
 
 def _strict(schema: Any) -> Any:  # noqa: ANN401
     if isinstance(schema, Mapping):
-        return {key: _strict_field(key, value) for key, value in schema.items() if key not in _NOT_STRICT}
+        kept = {key: _strict_field(key, value) for key, value in schema.items() if key not in _NOT_STRICT}
+        if "oneOf" in kept:
+            kept["anyOf"] = kept.pop("oneOf")
+        return kept
     return [_strict(item) for item in schema] if isinstance(schema, list) else schema
 
 

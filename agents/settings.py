@@ -17,6 +17,7 @@ ROLES: Mapping[str, Role] = {
     "propose_graph": "reasoner",
     "amend_graph": "reasoner",
     "decide": "decider",
+    "propose_model": "reasoner",
 }
 _MINDS = ("query", "read", "propose", "amend", "decide")
 

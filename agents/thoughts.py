@@ -13,12 +13,14 @@ from agents.cases import (
     CaseEdit,
     DecisionCase,
     Limits,
+    ModelCase,
     PassageCase,
     ProposalCase,
     QueryCase,
 )
 from agents.ranking import decide
 from agents.reading import read_passage
+from agents.weak_priors import propose_model
 from tools.causal.dag import CausalGraph
 from tools.safety.errors import InputError
 
@@ -27,7 +29,8 @@ _QUERY_CANDIDATES = 7
 _TABU = 10
 _STEPS = 200
 _AnyCase = Annotated[
-    QueryCase | PassageCase | ProposalCase | AmendmentCase | DecisionCase, Field(discriminator="task")
+    QueryCase | PassageCase | ProposalCase | AmendmentCase | DecisionCase | ModelCase,
+    Field(discriminator="task"),
 ]
 _CASES: TypeAdapter[_AnyCase] = TypeAdapter(_AnyCase)
 
@@ -61,6 +64,8 @@ def think(case: str, offered: frozenset[str], results: list[dict[str, Any]]) -> 
             return amend_graph(amendment, offered, results)
         case DecisionCase() as decision:
             return decide(decision)
+        case ModelCase() as model:
+            return propose_model(model)
 
 
 @lru_cache(maxsize=8)

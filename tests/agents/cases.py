@@ -16,6 +16,8 @@ from agents.cases import (
     QueryCase,
     RememberedGraph,
 )
+from agents.modelling import model_case
+from tests.nof1.samples import series
 from tools.knowledge.quarantine import fenced, marked
 
 HYPERTENSION = CaseDisease(
@@ -150,4 +152,5 @@ def every_case() -> tuple[Case, ...]:
         proposal_case(associations=[change("4019", "5859", 3.0)]),
         amendment_case(EDGE),
         decision_case(),
+        model_case(series(), "Does coffee shorten my sleep?"),
     )

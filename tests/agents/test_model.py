@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.tools import InjectedToolArg, tool
 
-from agents.answers import Decision, Hypothesis, Query, Reading
+from agents.answers import Decision, Hypothesis, ProposedModel, Query, Reading
 from agents.budget import Used
 from agents.forms import FORMS, response_format
 from agents.model import Declined, Inadmissible, Reply, Toolbox, ask
@@ -369,7 +369,7 @@ def objects(schema):
         yield from objects(part)
 
 
-@pytest.mark.parametrize("answer", [Query, Reading, Hypothesis, Decision])
+@pytest.mark.parametrize("answer", [Query, Reading, Hypothesis, Decision, ProposedModel])
 def test_a_strict_schema_asks_for_every_field_and_no_other(answer):
     schema = response_format("json_schema", answer)["json_schema"]["schema"]
     found = list(objects(schema))
@@ -377,7 +377,7 @@ def test_a_strict_schema_asks_for_every_field_and_no_other(answer):
     for one in found:
         assert one["required"] == list(one["properties"])
         assert one["additionalProperties"] is False
-    assert not {"maxLength", "minLength", "default", "$ref"} & set(
+    assert not {"maxLength", "minLength", "default", "$ref", "oneOf", "discriminator"} & set(
         re.findall(r'"([^"]+)":', json.dumps(schema))
     )
 

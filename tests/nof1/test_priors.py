@@ -11,6 +11,7 @@ from scipy import integrate, stats
 
 from tools.nof1.priors import (
     FARTHEST,
+    LEAST,
     AnywherePrior,
     Beta,
     Gamma,
@@ -186,7 +187,7 @@ def test_a_prior_that_lies_far_off_is_refused():
     assert refused.value.field == "here.mean"
 
 
-extremes = st.sampled_from([1 / FARTHEST, 1e-6, 1.0, 1e6, FARTHEST])
+extremes = st.sampled_from([LEAST, 1e-6, 1.0, 1e6, FARTHEST])
 places = st.sampled_from([-FARTHEST, -1.0, 0.0, FARTHEST])
 shapes = st.sampled_from([0.5, 1.0, 2.0, 1000.0])
 shares = st.sampled_from([(-0.99, 0.99), (0.0, 0.99), (0.0, 0.001), (-0.99, -0.9)])

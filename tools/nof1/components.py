@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from tools.nof1.priors import AnywherePrior, PositivePrior, SharePrior, SignedSharePrior
+from tools.nof1.priors import AnywherePrior, PositivePrior, SharePrior, SignedSharePrior, ask_for_all
 from tools.nof1.variables import Kind, Name
 
 MOST_LAG = 30
@@ -29,7 +29,9 @@ Why = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, json_schema_extra=ask_for_all
+    )
 
 
 class Level(_Part):
@@ -144,7 +146,7 @@ class Poisson(_Part):
 
 
 class Ordinal(_Part):
-    """Levels in order: log-odds of more than level k are eta_t - cut_k, with cut_1 = 0.
+    """Levels in order: log-odds of more than level k are eta_t - cut_k, with cut_k = 0 for the middle one.
 
     Attributes:
         gap: of each cut_{k+1} - cut_k.

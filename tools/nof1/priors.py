@@ -17,23 +17,31 @@ Float = npt.NDArray[np.float64]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 
 FARTHEST: Final = 1e24
+LEAST: Final = 1e-24
 OUT_OF_PROPORTION: Final = 1e6
 HIGHEST_SHARE: Final = 0.99
 _SIZES: Final = ("sd", "scale", "median")
 _STRICT: Final = Field(strict=True, allow_inf_nan=False)
 
 Place = Annotated[float, _STRICT, Field(ge=-FARTHEST, le=FARTHEST)]
-Scale = Annotated[float, _STRICT, Field(ge=1 / FARTHEST, le=FARTHEST)]
+Scale = Annotated[float, _STRICT, Field(ge=LEAST, le=FARTHEST)]
 Shape = Annotated[float, _STRICT, Field(ge=0.5, le=1_000)]
 DegreesOfFreedom = Annotated[float, _STRICT, Field(ge=2, le=1_000)]
 LogSd = Annotated[float, _STRICT, Field(ge=0.01, le=3)]
 Share = Annotated[float, _STRICT, Field(ge=-HIGHEST_SHARE, le=HIGHEST_SHARE)]
 
 
+def ask_for_all(schema: dict[str, Any]) -> None:
+    """Has a JSON schema ask for every field, the family too, and for null where a mind leaves one out."""
+    schema["required"] = list(schema["properties"])
+
+
 class _Family(BaseModel, ABC):
     """A distribution, and why it is the prior."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, json_schema_extra=ask_for_all
+    )
 
     because: Reason
 

@@ -153,7 +153,9 @@ def _require_information(variable: Variable, values: Float) -> None:
 
 def _summary(variable: Variable, values: Float, week: int | None) -> Summary:
     seen = values[~np.isnan(values)]
-    above = float(np.mean(seen > variable.possible[0])) if variable.kind == "ordinal" else None
+    above = None
+    if variable.kind == "ordinal":
+        above = float(np.mean(seen > variable.possible[0] + variable.n_below))
     return Summary(
         **variable.model_dump(),
         n_observed=len(seen),
@@ -163,7 +165,7 @@ def _summary(variable: Variable, values: Float, week: int | None) -> Summary:
         sd=float(seen.std()),
         least_seen=float(seen.min()),
         greatest_seen=float(seen.max()),
-        share_above_lowest=above,
+        share_above_middle=above,
         autocorrelation_1=autocorrelation(values, 1),
         autocorrelation_week=autocorrelation(values, week) if week else None,
     )

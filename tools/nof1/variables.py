@@ -73,6 +73,11 @@ class Variable(BaseModel):
         low, high = self.possible
         return round(high - low) + 1
 
+    @property
+    def n_below(self) -> int:
+        """Of an ordinal variable, how many levels lie below its middle one."""
+        return (self.n_levels - 2) // 2
+
 
 class Summary(Variable):
     """A variable with what its numbers look like, and no single one of them but the least and the greatest.
@@ -85,7 +90,7 @@ class Summary(Variable):
         sd: likewise, above 0.
         least_seen: likewise.
         greatest_seen: likewise.
-        share_above_lowest: of an ordinal variable, how often it was above `lowest`; None for others.
+        share_above_middle: of an ordinal variable, how often it was above its middle level; None for others.
         autocorrelation_1: correlation with itself one step before; None where too few pairs were observed.
         autocorrelation_week: with itself seven days before, where that is a number of steps; likewise.
     """
@@ -97,7 +102,7 @@ class Summary(Variable):
     sd: Annotated[Finite, Field(gt=0)]
     least_seen: Finite
     greatest_seen: Finite
-    share_above_lowest: Annotated[float, Field(ge=0, le=1)] | None
+    share_above_middle: Annotated[float, Field(ge=0, le=1)] | None
     autocorrelation_1: Annotated[float, Field(ge=-1, le=1)] | None
     autocorrelation_week: Annotated[float, Field(ge=-1, le=1)] | None
 
@@ -111,21 +116,29 @@ class Summary(Variable):
         """Where its level is, on the scale that a model of it works on.
 
         That is the mean of a continuous variable, the logarithm of a count's mean, and the log-odds of a
-        binary variable to be 1 or of an ordinal one to be above its lowest level. Half an observation is
+        binary variable to be 1 or of an ordinal one to be above its middle level. Half an observation is
         added on either side, so that it is finite.
         """
         if self.kind == "continuous":
             return self.mean
         if self.kind == "count":
             return math.log(self.mean + 0.5 / self.n_observed)
-        share = self.mean if self.kind == "binary" else (self.share_above_lowest or 0.0)
+        share = self.mean if self.kind == "binary" else (self.share_above_middle or 0.0)
         hits = share * self.n_observed
         return math.log((hits + 0.5) / (self.n_observed - hits + 0.5))
 
     @property
     def spread(self) -> float:
-        """How far it typically goes from its centre on that scale: its sd, or 1 in log-odds or logarithms."""
-        return self.sd if self.kind == "continuous" else 1.0
+        """How far it typically goes from its centre on that scale, above 0.
+
+        That is its sd where it is continuous; of a count the sd of a logarithm with its coefficient of
+        variation, sqrt(log(1 + sd^2 / mean^2)), 1 at the most; 1 in log-odds.
+        """
+        if self.kind == "continuous":
+            return self.sd
+        if self.kind == "count":
+            return min(1.0, math.sqrt(math.log1p((self.sd / self.mean) ** 2)))
+        return 1.0
 
     @property
     def change(self) -> float:
