@@ -126,7 +126,7 @@ def validate(data: Any, answer: type[A]) -> A:  # noqa: ANN401
     try:
         return answer.model_validate(data)
     except ValidationError as error:
-        faults = error.errors(include_input=False, include_url=False)[:_MAX_PROBLEMS]
+        faults = error.errors(include_url=False)[:_MAX_PROBLEMS]
         raise Unreadable(
             [f"{_place(fault['loc'], fault['type']) or answer.__name__}: {_rule(fault)}" for fault in faults]
         ) from None
@@ -139,6 +139,8 @@ def _place(steps: tuple[int | str, ...], kind: str) -> str:
 
 def _rule(fault: ErrorDetails) -> str:
     """The rule that is broken; pydantic's own words of an unknown tag quote it, which is the model's text."""
+    if isinstance(fault["input"], _NoNumber):
+        return f"{fault['input'].name} is not a JSON number"
     if fault["type"] == "union_tag_invalid":
         context = fault["ctx"]
         return f"{context['discriminator']} must be one of {context['expected_tags']}"
@@ -212,8 +214,11 @@ class _RefusedJson(ValueError):
     pass
 
 
-def _no_constant(name: str) -> None:
-    raise _RefusedJson(f"{name} is not a JSON number")
+class _NoNumber:
+    """NaN or an infinity in a text: of no type that an answer has, so that it is refused at its place."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -223,4 +228,4 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return mapping
 
 
-_DECODER = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_once)
+_DECODER = json.JSONDecoder(parse_constant=_NoNumber, object_pairs_hook=_once)

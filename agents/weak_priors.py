@@ -24,6 +24,7 @@ from tools.nof1.variables import Summary
 
 _LEAST_CORRELATION = 0.2
 _BEYOND_NEIGHBOURS = 0.1
+_LEVEL = 1.5
 _LINKED = 0.5
 _SPAN = 4.0
 _MOST_EFFECTS = 10
@@ -81,8 +82,8 @@ class _Rules:
         return Level(
             initial=Normal(
                 mean=self.outcome.centre,
-                sd=2 * self.spread,
-                because="where the outcome was seen, twice as wide as it varies",
+                sd=_LEVEL * self.spread,
+                because="where the outcome was seen, half as wide again as it varies",
             ),
             sd=HalfNormal(scale=drift, because="over the whole series it may wander as far as it varies"),
         )

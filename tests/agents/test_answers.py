@@ -122,7 +122,7 @@ def test_what_is_no_probability_is_refused(number):
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
 def test_a_word_that_json_does_not_know_is_named(number):
-    assert reason(Query, f'{{"query": {number}}}') == [f"{number} is not a JSON number"]
+    assert reason(Query, f'{{"query": {number}}}') == [f"query: {number} is not a JSON number"]
 
 
 def test_a_key_given_twice_is_refused_at_any_depth():

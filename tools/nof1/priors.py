@@ -23,8 +23,21 @@ HIGHEST_SHARE: Final = 0.99
 _SIZES: Final = ("sd", "scale", "median")
 _STRICT: Final = Field(strict=True, allow_inf_nan=False)
 
-Place = Annotated[float, _STRICT, Field(ge=-FARTHEST, le=FARTHEST)]
-Scale = Annotated[float, _STRICT, Field(ge=LEAST, le=FARTHEST)]
+
+def _within_reach(value: float) -> float:
+    if abs(value) > FARTHEST:
+        raise ValueError(f"must lie between {-FARTHEST:g} and {FARTHEST:g}")
+    return value
+
+
+def _of_some_size(value: float) -> float:
+    if not LEAST <= value <= FARTHEST:
+        raise ValueError(f"must lie between {LEAST:g} and {FARTHEST:g}")
+    return value
+
+
+Place = Annotated[float, _STRICT, AfterValidator(_within_reach)]
+Scale = Annotated[float, _STRICT, Field(gt=0), AfterValidator(_of_some_size)]
 Shape = Annotated[float, _STRICT, Field(ge=0.5, le=1_000)]
 DegreesOfFreedom = Annotated[float, _STRICT, Field(ge=2, le=1_000)]
 LogSd = Annotated[float, _STRICT, Field(ge=0.01, le=3)]

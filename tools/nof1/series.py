@@ -153,9 +153,6 @@ def _require_information(variable: Variable, values: Float) -> None:
 
 def _summary(variable: Variable, values: Float, week: int | None) -> Summary:
     seen = values[~np.isnan(values)]
-    above = None
-    if variable.kind == "ordinal":
-        above = float(np.mean(seen > variable.possible[0] + variable.n_below))
     return Summary(
         **variable.model_dump(),
         n_observed=len(seen),
@@ -165,7 +162,6 @@ def _summary(variable: Variable, values: Float, week: int | None) -> Summary:
         sd=float(seen.std()),
         least_seen=float(seen.min()),
         greatest_seen=float(seen.max()),
-        share_above_middle=above,
         autocorrelation_1=autocorrelation(values, 1),
         autocorrelation_week=autocorrelation(values, week) if week else None,
     )

@@ -90,7 +90,6 @@ class Summary(Variable):
         sd: likewise, above 0.
         least_seen: likewise.
         greatest_seen: likewise.
-        share_above_middle: of an ordinal variable, how often it was above its middle level; None for others.
         autocorrelation_1: correlation with itself one step before; None where too few pairs were observed.
         autocorrelation_week: with itself seven days before, where that is a number of steps; likewise.
     """
@@ -102,7 +101,6 @@ class Summary(Variable):
     sd: Annotated[Finite, Field(gt=0)]
     least_seen: Finite
     greatest_seen: Finite
-    share_above_middle: Annotated[float, Field(ge=0, le=1)] | None
     autocorrelation_1: Annotated[float, Field(ge=-1, le=1)] | None
     autocorrelation_week: Annotated[float, Field(ge=-1, le=1)] | None
 
@@ -115,16 +113,16 @@ class Summary(Variable):
     def centre(self) -> float:
         """Where its level is, on the scale that a model of it works on.
 
-        That is the mean of a continuous variable, the logarithm of a count's mean, and the log-odds of a
-        binary variable to be 1 or of an ordinal one to be above its middle level. Half an observation is
-        added on either side, so that it is finite.
+        That is the mean of a continuous variable, the logarithm of a count's mean, and of a binary or an
+        ordinal one the log-odds of its mean's place between the lowest and the highest value. Half an
+        observation is added on either side, so that it is finite.
         """
         if self.kind == "continuous":
             return self.mean
         if self.kind == "count":
             return math.log(self.mean + 0.5 / self.n_observed)
-        share = self.mean if self.kind == "binary" else (self.share_above_middle or 0.0)
-        hits = share * self.n_observed
+        low, high = self.possible
+        hits = (self.mean - low) / (high - low) * self.n_observed
         return math.log((hits + 0.5) / (self.n_observed - hits + 0.5))
 
     @property
