@@ -16,7 +16,7 @@ from tools.safety.free_text import hold
 
 _LONGEST_QUESTION = 2_000
 _STEPS_PER_LAG = 4
-_CHECKED = "remove it, or give `question_checked` once you have looked at it"
+_CHECKED = "remove it, or give `checked` once you have looked at it"
 
 
 class Specified(NamedTuple):
@@ -39,7 +39,7 @@ def specify(
     settings: Settings,
     *,
     used: Used = NOTHING,
-    question_checked: bool = False,
+    checked: bool = False,
 ) -> Reply[Specified]:
     """Has a model of one person's outcomes specified, with a prior for every parameter.
 
@@ -51,10 +51,10 @@ def specify(
         question: what the person asks.
         settings: which model answers; the seed is that of the draws too.
         used: by this run so far.
-        question_checked: whether somebody says that the question may go out as it is.
+        checked: whether somebody says that the question, names and units may go out as they are.
 
     Raises:
-        Held: the question may identify a person, and nobody says that it was looked at.
+        Held: the question, a name or a unit may identify a person, and nobody says that it was looked at.
         InputError: the question is longer than 2,000 characters.
         Inadmissible: still against a rule, or implausible, after two repairs; by place and rule.
         ModelOutputError: still unreadable after two repairs, or cut short twice.
@@ -64,7 +64,9 @@ def specify(
     """
     if len(question) > _LONGEST_QUESTION:
         raise InputError("question", f"longer than {_LONGEST_QUESTION:,} characters; shorten it")
-    hold("question", question, question_checked, _CHECKED)
+    hold("question", question, checked, _CHECKED)
+    for i, variable in enumerate(series.variables):
+        hold(f"variables.{i}", f"{variable.name} ({variable.unit})", checked, _CHECKED)
     case = model_case(series, question)
 
     def admit(answer: ProposedModel) -> Specified:

@@ -10,6 +10,7 @@ from agents.answers import (
     Decision,
     Hypothesis,
     ProposedEdge,
+    ProposedModel,
     ProposedPrediction,
     Query,
     QuotedClaim,
@@ -20,7 +21,7 @@ from agents.answers import (
 )
 
 CANARY = "zaphod-beeblebrox"
-KINDS = (Query, Reading, Hypothesis, Decision)
+KINDS = (Query, Reading, Hypothesis, Decision, ProposedModel)
 
 words = st.text(st.characters(codec="utf-8"), max_size=60) | st.sampled_from(
     ["[" * 50, "}" * 50, "```", "\n```\n", '"', "\\", "a [1] {2}"]

@@ -124,7 +124,7 @@ def test_any_series_gets_a_model_that_is_admitted_at_once(outcome, kinds, exposu
     columns = [column(one, shape, n_steps, rng) for one, shape in zip(variables, kinds, strict=True)]
     person = Series(variables, np.column_stack(columns))
     reply = specify(person, "Does it matter?", Settings(seed=seed))
-    assert reply.calls == 0
+    assert reply.calls == 1
     assert reply.value.implied.implausible == ()
 
 
@@ -145,7 +145,34 @@ def test_a_question_that_may_identify_a_person_is_held():
     with pytest.raises(InputError, match="2,000 characters"):
         specify(series(), "x" * 2_001, Settings())
     asked = "Does coffee harm me? Write to ann@example.org"
-    assert specify(series(), asked, Settings(), question_checked=True).value.spec
+    assert specify(series(), asked, Settings(), checked=True).value.spec
+
+
+UNITS = [
+    "h",
+    "mmHg",
+    "0-10",
+    "1-5",
+    "mmol/l",
+    "10^9/l",
+    "kg/m2",
+    "cups",
+    "steps",
+    "°C",
+    "%",
+    "mg/24 h",
+    "ml/min/1.73 m2",
+]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_an_ordinary_unit_is_not_held_and_an_address_is(unit):
+    values = np.column_stack([weekly(), np.arange(200) % 2])
+    plain = MOOD.model_copy(update={"unit": unit})
+    assert specify(Series((plain, WALK), values), "?", Settings()).value.spec.variables[0].unit == unit
+    named = MOOD.model_copy(update={"unit": f"{unit} ann@example.org"})
+    with pytest.raises(InputError, match=r"variables\.0: may identify a person"):
+        specify(Series((named, WALK), values), "?", Settings())
 
 
 def test_the_case_holds_summaries_and_nothing_of_the_series():

@@ -177,7 +177,7 @@ def test_a_prior_out_of_all_proportion_is_refused_before_anything_is_drawn(monke
 ALL = series(40, 2, SLEEP, HEADACHE, FITS, PAIN)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(specs(ALL.summaries, ALL.n_steps), st.integers(0, 9))
 def test_r7_whatever_is_admitted_is_checked_with_finite_numbers(spec, seed):
     with np.errstate(over="raise", invalid="raise", divide="raise"):

@@ -1,5 +1,7 @@
 """One person's series: what cannot be learned from is refused by place and rule; summaries are textbook's."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -173,6 +175,28 @@ def test_autocorrelation_is_the_textbook_s_without_gaps(lag, phi):
     centred = values - values.mean()
     pairs = [centred[t] * centred[t - lag] for t in range(lag, 200)]
     assert autocorrelation(values, lag) == pytest.approx(np.mean(pairs) / np.mean(centred**2))
+
+
+anything = st.floats(allow_nan=True, allow_infinity=True) | st.sampled_from(
+    [0.0, 1.0, np.nan, 1e9, -1e9, 1e-300]
+)
+cells = st.lists(st.tuples(anything, anything), min_size=2, max_size=40)
+
+
+@given(
+    cells | st.lists(st.tuples(st.floats(-1e9, 1e9), st.sampled_from([0.0, 1.0])), min_size=10, max_size=40)
+)
+def test_r7_whatever_the_numbers_a_series_is_refused_or_has_finite_summaries(rows):
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        try:
+            person = Series((PLAIN, WALK), np.array(rows))
+        except InputError:
+            return
+        for found in person.summaries:
+            json.dumps(found.model_dump(), allow_nan=False)
+            assert all(np.isfinite([found.centre, found.spread, found.change]))
+            assert found.spread > 0
+            assert found.change > 0
 
 
 def test_autocorrelation_is_none_where_too_few_pairs_were_observed():

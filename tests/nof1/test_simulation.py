@@ -171,6 +171,13 @@ def test_the_seed_alone_decides():
     assert not np.array_equal(of(seed=1).values, of(seed=2).values)
 
 
+@pytest.mark.parametrize(("n_draws", "seed", "field"), [(0, 0, "n_draws"), (5, -1, "seed")])
+def test_no_draws_and_no_seed_are_refused(n_draws, seed, field):
+    with pytest.raises(InputError) as refused:
+        of(n_draws, seed=seed)
+    assert refused.value.field == field
+
+
 def test_another_series_than_the_specification_s_is_refused():
     with pytest.raises(InputError, match="specify anew"):
         of(person=series(60, 1, HEADACHE))

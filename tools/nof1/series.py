@@ -24,7 +24,7 @@ _WEEK_DAYS = 7.0
 _STEP_DAYS = (1 / 1440, 366.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Series:
     """What was recorded of one person, a row a step of equal length.
 

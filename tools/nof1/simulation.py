@@ -63,8 +63,13 @@ def simulate(spec: ModelSpec, i: int, series: Series, n_draws: int, seed: int) -
         seed: the same gives the same draws.
 
     Raises:
-        InputError: the series has other variables or steps than the specification.
+        InputError: the series has other variables or steps than the specification, there is nothing to
+            draw, or the seed is negative.
     """
+    if n_draws < 1:
+        raise InputError("n_draws", "must be at least 1")
+    if seed < 0:
+        raise InputError("seed", "must be 0 or more")
     if series.variables != spec.variables or series.step_days != spec.step_days:
         raise InputError("series", "has other variables or steps than the specification; specify anew")
     model = spec.outcomes[i]

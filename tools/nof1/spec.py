@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from functools import cached_property
 from hashlib import sha256
 from typing import Annotated, Any, Self
 
@@ -62,12 +61,12 @@ class ModelSpec(BaseModel):
         _require_agreement(self)
         return self
 
-    @cached_property
+    @property
     def roles(self) -> dict[str, Role]:
         """The role of each variable, by name."""
         return {variable.name: variable.role for variable in self.variables}
 
-    @cached_property
+    @property
     def contemporaneous(self) -> CausalGraph:
         """What acts within a step, acyclic.
 
@@ -76,7 +75,7 @@ class ModelSpec(BaseModel):
         """
         return CausalGraph(self.roles, ((edge.cause, edge.effect) for edge in self.edges if edge.lag == 0))
 
-    @cached_property
+    @property
     def parameters(self) -> tuple[Parameter, ...]:
         """Every parameter with its prior, in the order of the specification."""
         variables = {variable.name: variable for variable in self.variables}
@@ -86,7 +85,7 @@ class ModelSpec(BaseModel):
             for found in parameters_of(model, i, variables[model.outcome])
         )
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """SHA-256 of what the model is, whatever order and reasons it was written in."""
         return sha256(json.dumps(_bare(self.model_dump(mode="json")), sort_keys=True).encode()).hexdigest()
