@@ -17,6 +17,7 @@ from tools.nof1.components import (
     Gaussian,
     Level,
     Ordinal,
+    OutcomeModel,
     Poisson,
     Season,
     Trend,
@@ -102,7 +103,10 @@ def test_a_prior_that_rules_out_what_was_seen_is_too_narrow(place):
     assert {name: check.way for name, check in objections.items()} == {f"outcomes.0.{place}": "too narrow"}
 
 
-@pytest.mark.parametrize(("mean", "way"), [(20.0, "too high"), (-5.0, "too low"), (600.0, "too high")])
+@pytest.mark.parametrize(
+    ("mean", "way"),
+    [(20.0, "too high"), (12.0, "too high"), (2.0, "too low"), (-5.0, "too low"), (600.0, "too high")],
+)
 def test_a_level_where_nobody_saw_the_outcome_is_too_high_or_too_low(mean, way):
     objections = on(SLEEP, level=Level(initial=normal(mean, 0.5)))
     assert {name: check.way for name, check in objections.items()} == {"outcomes.0.level.initial": way}
@@ -140,6 +144,37 @@ def test_a_carry_over_near_one_makes_a_moderate_effect_too_wide():
     assert {name: check.way for name, check in objections.items()} == {
         "outcomes.0.effects.0.size": "too wide"
     }
+
+
+def overall(outcome, values, level, law):
+    """The one objection to a model with nothing in it but a level."""
+    person = Series((outcome, COFFEE), np.column_stack([values, np.arange(len(values)) % 4]))
+    spread = person.summaries[0].spread
+    model = OutcomeModel(
+        outcome=outcome.name,
+        level=Level(initial=normal(person.summaries[0].centre, level * spread)),
+        effects=coffee(normal(0, 0.1 * spread)),
+        law=law,
+    )
+    edges = (edge("coffee", outcome.name),)
+    spec = sleep_spec(variables=person.variables, outcomes=(model,), edges=edges, latents=())
+    return {check.measures: check.place for check in prior_predictive(spec, person, 0).implausible}
+
+
+@pytest.mark.parametrize("level", [3.0, 13.0])
+def test_a_level_that_is_mostly_impossible_is_too_wide_where_its_spread_alone_does_not_tell(level):
+    share = Variable(name="share", unit="part", role="outcome", kind="continuous", lowest=0, highest=1)
+    found = overall(share, np.arange(60) % 2, level, Gaussian(sd=half(0.5)))
+    told = {"the share of simulated values that are impossible": "outcomes.0.level.initial"}
+    assert found == ({} if level == 3 else told)
+
+
+@pytest.mark.parametrize("level", [1.0, 8.0])
+def test_a_level_that_leads_far_off_is_too_wide_where_its_spread_alone_does_not_tell(level):
+    values = np.random.default_rng(0).poisson(6, 60)
+    found = overall(FITS, values, level, Poisson())
+    told = {"the share of simulated values more than 10 observed ranges off": "outcomes.0.level.initial"}
+    assert found == ({} if level == 1 else told)
 
 
 def test_several_outcomes_are_checked_each_by_itself():

@@ -45,7 +45,6 @@ class Check(BaseModel):
         least: that is plausible; None where there is no such bound.
         most: likewise.
         way: which way the prior is implausible, None where it is not.
-        overall: whether it is of all that the outcome's priors imply; `place` is then the one to mend first.
     """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -56,12 +55,6 @@ class Check(BaseModel):
     least: float | None = None
     most: float | None = None
     way: Way | None = None
-    overall: bool = False
-
-    @property
-    def outcome(self) -> str:
-        """Which outcome's: the first two steps of `place`."""
-        return ".".join(self.place.split(".")[:2])
 
     @property
     def objection(self) -> str:
@@ -90,13 +83,10 @@ class PriorPredictive(BaseModel):
 
     @property
     def implausible(self) -> tuple[Check, ...]:
-        """The checks that did not pass, one a prior; an overall one only where no prior alone is at fault."""
+        """The checks that did not pass, the first of each prior."""
         failed = [check for check in self.checks if check.way]
-        single = [check for check in failed if not check.overall]
-        at_fault = {check.outcome for check in single}
-        shown = [*single, *(check for check in failed if check.overall and check.outcome not in at_fault)]
-        first = {check.place: check for check in reversed(shown)}
-        return tuple(first[place] for place in dict.fromkeys(check.place for check in shown))
+        first = {check.place: check for check in reversed(failed)}
+        return tuple(first[place] for place in dict.fromkeys(check.place for check in failed))
 
 
 def prior_predictive(spec: ModelSpec, series: Series, seed: int) -> PriorPredictive:
@@ -188,7 +178,7 @@ class _Checking:
         varied = self.values.std(axis=1) / self.sd
         told = "the sd of a simulated series, in observed sds,"
         most = float(np.quantile(varied, 0.95))
-        yield _at_least(self.noise, f"{told} in one draw of 20", most, LEAST_VARIATION, "too narrow", True)
+        yield _at_least(self.noise, f"{told} in one draw of 20", most, LEAST_VARIATION, "too narrow")
         if self.seen.kind in ("continuous", "count"):
             yield self._overall(f"{told} typically", float(np.median(varied)), MOST_SPREADS)
 
@@ -203,14 +193,14 @@ class _Checking:
         yield self._overall(told, far, MOST_FAR)
 
     def _overall(self, told: str, value: float, most: float) -> Check:
-        return _at_most(self.widest, told, value, most, "too wide", True)
+        return _at_most(self.widest, told, value, most, "too wide")
 
 
-def _at_most(place: str, told: str, value: float, most: float, way: Way, overall: bool = False) -> Check:
+def _at_most(place: str, told: str, value: float, most: float, way: Way) -> Check:
     failed = way if value > most else None
-    return Check(place=place, measures=told, value=value, most=most, way=failed, overall=overall)
+    return Check(place=place, measures=told, value=value, most=most, way=failed)
 
 
-def _at_least(place: str, told: str, value: float, least: float, way: Way, overall: bool = False) -> Check:
+def _at_least(place: str, told: str, value: float, least: float, way: Way) -> Check:
     failed = way if value < least else None
-    return Check(place=place, measures=told, value=value, least=least, way=failed, overall=overall)
+    return Check(place=place, measures=told, value=value, least=least, way=failed)
