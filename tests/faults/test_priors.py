@@ -39,12 +39,12 @@ def replied(answer, form):
     return tool_call("ProposedModel", json.dumps(answer)) if form == "tool" else text(json.dumps(answer))
 
 
-def asked(serve, replies, form="tool"):
+def asked(serve, replies, form="tool", person=PERSON):
     """The mind, the server and what came of it; asked for a model with these replies, the last for ever."""
     mind = Mind({"propose_model": [replied(answer, form) for answer in replies]})
     server = serve(mind)
     try:
-        return mind, server, specify(PERSON, QUESTION, Settings(model="openai:scripted", answer_form=form))
+        return mind, server, specify(person, QUESTION, Settings(model="openai:scripted", answer_form=form))
     except ModelOutputError as error:
         return mind, server, error
 
@@ -184,6 +184,17 @@ def test_a_model_against_a_rule_is_refused_by_place_without_an_echo(answer, obje
     assert silent(error)
     mind, _, reply = asked(serve, [answer, GOOD])
     assert mind.asked["propose_model"] == reply.calls == 2
+
+
+def test_a_lag_longer_than_a_quarter_of_the_series_is_refused(serve):
+    short = series(40)
+    good = propose_model(model_case(short, QUESTION)).model_dump(mode="json")
+    for lag, calls in ((10, 1), (11, 2)):
+        answer = good | {"edges": [*good["edges"], {"cause": "sleep", "effect": "coffee", "lag": lag}]}
+        _, server, reply = asked(serve, [answer, good], person=short)
+        assert reply.calls == calls
+        assert json.loads(server.bodies[0]["messages"][1]["content"])["limits"]["max_lag"] == 10
+    assert "edges.3.lag: longer than 10 steps" in server.bodies[1]["messages"][-1]["content"]
 
 
 @in_every_form

@@ -245,6 +245,34 @@ def test_a_description_names_every_component_prior_and_edge():
         assert words in told
 
 
+def test_what_a_prior_is_measured_by_goes_with_the_outcome_the_cause_and_the_length():
+    person = series(100)
+    seen = {one.name: one for one in person.summaries}
+    sleep, coffee = seen["sleep"], seen["coffee"]
+    spec = sleep_spec(
+        outcomes=(
+            sleep_model(
+                trend=Trend(initial=normal(0, 0.01)),
+                autoregression=AutoRegression(partial=(CARRIED,), sd=half(1)),
+                law=HeavyTailed(scale=half(1), df_above_2=half(10)),
+            ),
+        )
+    )
+    found = {one.place.removeprefix("outcomes.0."): one.reference(seen, 100) for one in spec.parameters}
+    assert found == {
+        "level.initial": (sleep.sd, sleep.mean),
+        "level.sd": (sleep.sd, 0.0),
+        "trend.initial": (sleep.sd / 100, 0.0),
+        "autoregression.partial.0": None,
+        "autoregression.sd": (sleep.sd, 0.0),
+        "effects.0.size": (sleep.sd / coffee.sd, 0.0),
+        "effects.0.carry_over": None,
+        "covariates.0.size": (sleep.sd / seen["stress"].sd, 0.0),
+        "law.scale": (sleep.sd, 0.0),
+        "law.df_above_2": (10.0, 0.0),
+    }
+
+
 def test_the_proportion_is_that_of_the_series_of_the_model():
     person = series()
     require_proportion(sleep_spec(), person.summaries, person.n_steps)
