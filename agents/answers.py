@@ -2,10 +2,10 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-from pydantic_core import ErrorDetails
 
 from tools.nof1.components import (
     MOST_EDGES,
@@ -137,14 +137,14 @@ def _place(steps: tuple[int | str, ...], kind: str) -> str:
     return ".".join(map(str, steps[:-1] if kind == "extra_forbidden" else steps))
 
 
-def _rule(fault: ErrorDetails) -> str:
+def _rule(fault: Mapping[str, Any]) -> str:
     """The rule that is broken; pydantic's own words of an unknown tag quote it, which is the model's text."""
     if isinstance(fault["input"], _NoNumber):
         return f"{fault['input'].name} is not a JSON number"
     if fault["type"] == "union_tag_invalid":
         context = fault["ctx"]
         return f"{context['discriminator']} must be one of {context['expected_tags']}"
-    return fault["msg"][:160]
+    return str(fault["msg"])[:160]
 
 
 def read(text: str, answer: type[A]) -> A:
