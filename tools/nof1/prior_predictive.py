@@ -1,6 +1,6 @@
 """Whether priors can be meant: what outcomes they lead to, before any fit, beside what was observed.
 
-Spreads are those of `Summary.spread`: the observed sd, or 1 on the scale of log-odds and logarithms.
+Spreads are those of `Summary.spread`: the observed sd, of a count that of its logarithm, or 1 in log-odds.
 """
 
 from collections.abc import Iterator
