@@ -5,6 +5,7 @@ import pytest
 from tools.safety import errors
 from tools.safety.errors import (
     BudgetExceeded,
+    EngineError,
     Fault,
     IikeaError,
     InputError,
@@ -20,6 +21,7 @@ from tools.safety.errors import (
         (ModelOutputError("prompt", ["problem"]), 3),
         (ProviderError("message"), 3),
         (BudgetExceeded("model calls", 3, 3), 4),
+        (EngineError("imputation", "diagnostic"), 2),
     ],
 )
 def test_every_error_is_of_the_house_and_has_its_exit_code(error, code):
@@ -31,7 +33,7 @@ def test_every_error_class_is_tried_above():
     kinds = {
         kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, IikeaError)
     }
-    assert len(kinds - {IikeaError}) == 4
+    assert len(kinds - {IikeaError}) == 5
 
 
 def test_an_input_error_names_field_row_and_rule():

@@ -97,3 +97,19 @@ class BudgetExceeded(IikeaError):
         self.kind = kind
         self.used = used
         self.limit = limit
+
+
+class EngineError(IikeaError):
+    """A computation came to no result that can be used.
+
+    Args:
+        engine: what computed.
+        diagnostic: what it came to, with the next step.
+    """
+
+    exit_code = 2
+
+    def __init__(self, engine: str, diagnostic: str) -> None:
+        super().__init__(f"{engine}: {diagnostic}")
+        self.engine = engine
+        self.diagnostic = diagnostic
