@@ -16,6 +16,7 @@ from tools.nof1.components import (
     OutcomeModel,
 )
 from tools.reporting.result import EffectDirection, Strength
+from tools.treatment.operators import Recipe
 
 _MAX_DEPTH = 40
 _MAX_PROBLEMS = 5
@@ -104,6 +105,19 @@ class ProposedModel(Answer):
     edges: list[LaggedEdge] = Field(max_length=MOST_EDGES)
     latents: list[Latent] = Field(default=[], max_length=MOST_LATENTS)
     explanation: Long
+
+
+class ProposedRecipe(Answer):
+    """One way to impute a panel."""
+
+    recipe: Recipe
+    because: Short = ""
+
+
+class Recipes(Answer):
+    """Ways to impute a panel, each another one."""
+
+    recipes: list[ProposedRecipe] = Field(min_length=1, max_length=20)
 
 
 A = TypeVar("A", bound=Answer)

@@ -4,6 +4,7 @@
 service hold it to the schema, or to JSON; `text` asks for nothing but words.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
@@ -75,7 +76,15 @@ def _converted(same: _Same) -> dict[str, Any]:
 
 @cache
 def _as_tool(answer: type[Answer]) -> dict[str, Any]:
-    return convert_to_openai_tool(answer)
+    return convert_to_openai_tool(_convertible(answer))
+
+
+def _convertible(answer: type[Answer]) -> type[Answer] | dict[str, Any]:
+    """The type, or its schema where it holds itself, as LangChain writes out every reference."""
+    schema = answer.model_json_schema()
+    parts = schema.get("$defs", {})
+    holds_itself = any(f'"#/$defs/{name}"' in json.dumps(part) for name, part in parts.items())
+    return schema if holds_itself else answer
 
 
 @cache
@@ -83,7 +92,7 @@ def response_format(form: AnswerForm, answer: type[Answer]) -> dict[str, Any]:
     """What a service is told of an answer's form: `json_schema` with the strict schema, or `json_object`."""
     if form == "json_object":
         return {"type": "json_object"}
-    function = convert_to_openai_function(answer, strict=True)
+    function = convert_to_openai_function(_convertible(answer), strict=True)
     schema = {"name": _NAME.sub("_", function["name"]), "schema": _strict(function["parameters"])}
     return {"type": "json_schema", "json_schema": schema | {"strict": True}}
 

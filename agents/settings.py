@@ -16,6 +16,7 @@ ROLES: Mapping[str, Role] = {
     "read_passage": "reader",
     "propose_graph": "reasoner",
     "amend_graph": "reasoner",
+    "propose_operators": "reasoner",
     "decide": "decider",
     "propose_model": "reasoner",
 }
@@ -37,7 +38,7 @@ class Settings(BaseModel):
         local_only: refuse whatever would send a question about the patient beyond this machine and the hosts
             that the operator lists.
         reader_model: writes the query and reads; empty means `model`. Likewise `reasoner_model`, which
-            proposes and amends the graph, and `decider_model`.
+            proposes and amends graphs and ways to impute, and `decider_model`.
         fallback_model: asked where the service of a role's model stays away; empty means none.
         answer_form: `tool` asks through tool calling; for models without it, `json_schema` and `json_object`
             have the service hold the answer to its form, `text` asks for words alone, see `agents.forms`.

@@ -8,6 +8,7 @@ import networkx as nx
 from pydantic import Field, TypeAdapter
 
 from agents.answers import Answer, Hypothesis, ProposedEdge, Query
+from agents.breeding import propose_operators
 from agents.cases import (
     AmendmentCase,
     CaseEdit,
@@ -18,6 +19,7 @@ from agents.cases import (
     ProposalCase,
     QueryCase,
 )
+from agents.imputation_cases import ImputationCase
 from agents.ranking import decide
 from agents.reading import read_passage
 from agents.weak_priors import propose_model
@@ -29,7 +31,7 @@ _QUERY_CANDIDATES = 7
 _TABU = 10
 _STEPS = 200
 _AnyCase = Annotated[
-    QueryCase | PassageCase | ProposalCase | AmendmentCase | DecisionCase | ModelCase,
+    QueryCase | PassageCase | ProposalCase | AmendmentCase | DecisionCase | ModelCase | ImputationCase,
     Field(discriminator="task"),
 ]
 _CASES: TypeAdapter[_AnyCase] = TypeAdapter(_AnyCase)
@@ -42,7 +44,7 @@ class ToolRequest(NamedTuple):
     arguments: dict[str, Any]
 
 
-def think(case: str, offered: frozenset[str], results: list[dict[str, Any]]) -> Answer | ToolRequest:
+def think(case: str, offered: frozenset[str], results: list[dict[str, Any]]) -> Answer | ToolRequest:  # noqa: PLR0911
     """The reasoner's next step on a case.
 
     Args:
@@ -66,6 +68,8 @@ def think(case: str, offered: frozenset[str], results: list[dict[str, Any]]) -> 
             return decide(decision)
         case ModelCase() as model:
             return propose_model(model)
+        case ImputationCase() as imputation:
+            return propose_operators(imputation)
 
 
 @lru_cache(maxsize=8)

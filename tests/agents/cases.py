@@ -16,6 +16,7 @@ from agents.cases import (
     QueryCase,
     RememberedGraph,
 )
+from agents.imputation_cases import ImputationCase
 from agents.modelling import model_case
 from tests.nof1.samples import series
 from tools.knowledge.quarantine import fenced, marked
@@ -34,6 +35,7 @@ DISEASES = (HYPERTENSION, DIABETES, KIDNEY)
 BASIS = Basis(accepted_by="noisy_or_bic", n_patients=100, resamples=20)
 LIMITS = Limits(max_edges=9, max_parents=6)
 EDGE = ("4019", "5859")
+NOTHING_MISSING = {"missing": 0.0, "strength": None}
 
 
 def remembered(*edges: tuple[str, str], gain: float = 0.0) -> RememberedGraph:
@@ -144,6 +146,20 @@ def decision_case(**more: Any) -> DecisionCase:
     return DecisionCase.model_validate(fields | more)
 
 
+def imputation_case(**more: Any) -> ImputationCase:
+    """A static, two biomarkers with missing cells, a treatment; nothing was tried yet."""
+    kinds = {"age": "static", "glucose": "confounder", "treated": "treatment", "weight": "outcome"}
+    variables = [
+        {
+            **{"name": name, "kind": kind, "unit": "", "low": 0, "high": 200, "mean": 90, "sd": 15},
+            **({"missing": 0.5, "strength": 1.5} if name in {"glucose", "weight"} else NOTHING_MISSING),
+        }
+        for name, kind in kinds.items()
+    ]
+    fields = {"n_patients": 100, "n_steps": 6, "variables": variables, "parents": (), "wanted": 5, "seed": 0}
+    return ImputationCase.model_validate(fields | more)
+
+
 def every_case() -> tuple[Case, ...]:
     """One of each task."""
     return (
@@ -153,4 +169,5 @@ def every_case() -> tuple[Case, ...]:
         amendment_case(EDGE),
         decision_case(),
         model_case(series(), "Does coffee shorten my sleep?"),
+        imputation_case(),
     )

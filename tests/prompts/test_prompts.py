@@ -5,7 +5,7 @@ import re
 import pytest
 
 import prompts
-from agents import answers, cases
+from agents import answers, cases, imputation_cases
 from agents.answers import Answer
 from agents.cases import Case
 from prompts import loader
@@ -59,7 +59,8 @@ def test_every_input_is_named_in_the_text(prompt):
 
 @prompt
 def test_what_the_text_marks_as_a_name_is_a_field_there_is(prompt):
-    models = (*vars(cases).values(), *vars(answers).values())
+    modules = (cases, imputation_cases, answers)
+    models = [model for module in modules for model in vars(module).values()]
     fields = {name for model in models if getattr(model, "model_fields", None) for name in field_names(model)}
     assert set(re.findall(r"`(\w+)`", prompt.text)) <= fields
 

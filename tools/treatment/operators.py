@@ -31,9 +31,10 @@ def _sorted(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False), AfterValidator(_plain_zero)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Whole = Annotated[int, Field(strict=True)]
 Lag = Annotated[Whole, Field(ge=0, le=MAX_LAG)]
+Signed = Annotated[Number, Field(ge=-5, le=5), AfterValidator(_plain_zero)]
 Threshold = Annotated[Bound, Field(strict=True), AfterValidator(_plain_zero)]
 
 
@@ -118,7 +119,7 @@ class Tilt(_Node):
     """
 
     kind: Literal["tilt"] = "tilt"
-    gamma: Annotated[Number, Field(ge=-5, le=5)]
+    gamma: Signed
     of: "Operator"
 
 
@@ -131,7 +132,7 @@ class Shift(_Node):
     """
 
     kind: Literal["shift"] = "shift"
-    delta: Annotated[Number, Field(ge=-5, le=5)]
+    delta: Signed
     of: "Operator"
 
 

@@ -139,6 +139,10 @@ class Panel:
         column: Float = self.values[:, :, self.place(name)]
         return column
 
+    def mean(self, name: str) -> float:
+        """Mean of a variable's observed cells, in its unit."""
+        return float(np.nanmean(self.column(name)))
+
     def spread(self, name: str) -> float:
         """Standard deviation of a variable's observed cells, in its unit."""
         return float(np.nanstd(self.column(name)))

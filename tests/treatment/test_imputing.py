@@ -1,0 +1,188 @@
+"""Laws of imputation, for every operator: what was observed stays, nothing is infinite, no future is read."""
+
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from tests.treatment.panels import OPERATORS, VARIABLES, operators, panel, panels, recipe
+from tools.safety.errors import EngineError, InputError
+from tools.treatment import imputing
+from tools.treatment.estimating import Estimate
+from tools.treatment.imputing import impute
+from tools.treatment.operators import Covariate
+from tools.treatment.panel import Panel
+from tools.treatment.past import columns
+
+FEW = settings(max_examples=40)
+PAST_ONLY = {name: operator for name, operator in OPERATORS.items() if name != "mice"}
+
+
+@given(panels, operators, st.integers(0, 5))
+@FEW
+def test_observed_cells_stay_bit_for_bit_and_the_others_are_finite_and_in_range(given_panel, operator, seed):
+    found = impute(given_panel, recipe(operator), seed)
+    known = ~given_panel.missing
+    assert found.values[known].tobytes() == given_panel.values[known].tobytes()
+    assert np.isfinite(found.values).all()
+    assert (np.abs(found.values) <= 50).all()
+    assert found.variables == given_panel.variables
+
+
+@given(panels, operators, st.integers(0, 5))
+@FEW
+def test_the_same_seed_gives_the_same_bytes(given_panel, operator, seed):
+    once, again = (impute(given_panel, recipe(operator), seed).values for _ in range(2))
+    assert once.tobytes() == again.tobytes()
+
+
+@given(panels, operators, st.randoms(use_true_random=False))
+@FEW
+def test_the_order_of_patients_does_not_matter(given_panel, operator, random):
+    order = list(range(given_panel.n_patients))
+    random.shuffle(order)
+    moved = impute(given_panel.of(order), recipe(operator)).values
+    assert np.allclose(moved, impute(given_panel, recipe(operator)).values[order], atol=1e-6)
+
+
+@given(panels, st.sampled_from(list(PAST_ONLY.values())), st.integers(1, 5), st.integers(0, 100))
+@FEW
+def test_what_a_patient_s_later_steps_hold_does_not_change_what_is_estimated_before(
+    given_panel, operator, step, number
+):
+    """Two later steps change places: means over all cells stay, so only the order could be seen."""
+    assume(step + 1 < given_panel.n_steps)
+    patient = number % given_panel.n_patients
+    values = given_panel.values.copy()
+    values[patient, [step, step + 1]] = values[patient, [step + 1, step]]
+    moved = impute(given_panel.filled(values), recipe(lag_free(operator))).values
+    before = impute(given_panel, recipe(lag_free(operator))).values
+    assert np.allclose(moved[patient, :step], before[patient, :step], atol=1e-9)
+
+
+def lag_free(operator):
+    """The operator where each covariate is of the step: what it learns then does not depend on the order."""
+    if isinstance(operator, dict):
+        if "covariates" in operator:
+            return operator | {
+                "covariates": [{"variable": "glucose", "lag": 0}, {"variable": "age", "lag": 0}]
+            }
+        parts = operator | ({"by": {"variable": "glucose", "lag": 0}} if "by" in operator else {})
+        return {key: lag_free(value) for key, value in parts.items()}
+    return [lag_free(each) for each in operator] if isinstance(operator, list) else operator
+
+
+@given(panels, st.integers(0, 4), st.integers(1, 6))
+@FEW
+def test_covariates_of_a_step_are_blind_to_the_steps_after_it(given_panel, lag, step):
+    """Later steps change hands between patients, so that the columns are standardised alike."""
+    assume(lag < given_panel.n_steps and step < given_panel.n_steps)
+    values = given_panel.values.copy()
+    values[:, step:, 1] = values[::-1, step:, 1]
+    asked = [Covariate(variable="glucose", lag=lag)]
+    shape = (given_panel.n_patients, given_panel.n_steps, -1)
+    before = columns(given_panel, asked).reshape(shape)[:, :step]
+    after = columns(given_panel.filled(values), asked).reshape(shape)[:, :step]
+    assert np.allclose(before, after, atol=1e-9)
+
+
+def test_carrying_forward_by_hand():
+    values = panel(n_patients=4, n_steps=4, missing=0).values.copy()
+    values[:, :, 3] = [[2, np.nan, np.nan, 5], [np.nan, 4, 4, np.nan], [1, 1, 1, 1], [6, 6, 6, 6]]
+    made = Panel(values, VARIABLES)
+    mean = made.mean("weight")
+    kept = impute(made, recipe({"kind": "carry"})).column("weight")
+    assert kept[0].tolist() == [2, 2, 2, 5]
+    assert np.allclose(kept[1], [mean, 4, 4, 4])
+    faded = impute(made, recipe({"kind": "carry", "half_life": 1})).column("weight")
+    assert np.allclose(faded[0], [2, (2 + mean) / 2, (2 + 3 * mean) / 4, 5])
+
+
+def test_ridge_is_that_of_scikit_learn():
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    made = panel(n_patients=60)
+    covariates = [{"variable": "glucose"}, {"variable": "age"}]
+    found = impute(made, recipe({"kind": "ridge", "covariates": covariates, "penalty": 7.0})).column("weight")
+    table = columns(made, [Covariate.model_validate(covariate) for covariate in covariates])
+    weight = made.column("weight").ravel()
+    known = ~np.isnan(weight)
+    theirs = linear_model.Ridge(alpha=7.0).fit(table[known], weight[known]).predict(table)
+    assert np.allclose(found.ravel()[~known], theirs[~known], rtol=1e-8)
+
+
+def test_tilt_and_shift_move_by_variance_and_by_sd():
+    made = panel(n_patients=60)
+    base = {"kind": "carry"}
+    plain = impute(made, recipe(base)).column("weight")
+    hidden, sd = np.isnan(made.column("weight")), made.spread("weight")
+    shifted = impute(made, recipe({"kind": "shift", "delta": 0.5, "of": base})).column("weight")
+    assert np.allclose((shifted - plain)[hidden], 0.5 * sd)
+    steps = [
+        (impute(made, recipe({"kind": "tilt", "gamma": gamma, "of": base})).column("weight") - plain)[hidden]
+        for gamma in (-1, 1, 2)
+    ]
+    assert np.ptp(steps[1]) < 1e-9 < steps[1][0]
+    assert np.allclose(-steps[0], steps[1])
+    assert np.allclose(2 * steps[1], steps[2])
+
+
+def test_a_split_learns_each_side_from_its_own_cells():
+    made = panel(n_patients=80)
+    covariates = [{"variable": "age"}]
+    ridge = {"kind": "ridge", "covariates": covariates}
+    split = {"kind": "split", "by": {"variable": "glucose"}, "above": 0.0, "then": ridge, "otherwise": ridge}
+    apart, hidden = impute(made, recipe(split)).column("weight"), np.isnan(made.column("weight"))
+    above = made.column("glucose") > 0
+    for side in (above, ~above):
+        values = made.values.copy()
+        values[:, :, 3][~side] = np.nan
+        alone = impute(made.filled(values), recipe(ridge)).column("weight")
+        assert np.allclose(apart[side & hidden], alone[side & hidden])
+
+
+def test_a_static_is_estimated_once_and_the_same_at_every_step():
+    values = panel().values.copy()
+    values[2:5, :, 0] = np.nan
+    covariates = [{"variable": "glucose"}, {"variable": "treated"}]
+    rules = {"rules": [recipe({"kind": "carry"}).model_dump()["rules"][0]]}
+    rules["rules"].append({"variables": ["age"], "operator": {"kind": "ridge", "covariates": covariates}})
+    found = impute(Panel(values, VARIABLES), type(recipe({"kind": "carry"})).model_validate(rules))
+    assert np.isfinite(found.column("age")).all()
+    assert np.ptp(found.column("age"), axis=1).max() == 0
+
+
+@pytest.mark.parametrize(
+    ("operator", "names", "said"),
+    [
+        ({"kind": "carry"}, ("glucose",), "has no rule"),
+        ({"kind": "carry"}, ("weight", "height"), "not one of the variables"),
+        ({"kind": "carry"}, ("weight", "treated"), "never imputed"),
+        ({"kind": "ridge", "covariates": [{"variable": "height"}]}, ("weight",), "not one of the variables"),
+        ({"kind": "ridge", "covariates": [{"variable": "age", "lag": 5}]}, ("weight",), "beyond the 5 steps"),
+        (OPERATORS["split"] | {"above": 50.0}, ("weight",), "outside the plausible range"),
+        ({"kind": "clip", "low": 50, "high": 60, "of": {"kind": "carry"}}, ("weight",), "leaves nothing"),
+    ],
+)
+def test_a_recipe_that_does_not_fit_the_panel_is_refused_without_an_echo(operator, names, said):
+    with pytest.raises(InputError, match=said) as refused:
+        impute(panel(), recipe(operator, *names))
+    assert "height" not in str(refused.value)
+
+
+def test_an_estimate_that_is_not_finite_is_a_typed_error(monkeypatch):
+    def infinite(_self, _operator, name):
+        shape = panel().column(name).shape
+        return Estimate(np.full(shape, np.inf), np.ones(shape))
+
+    monkeypatch.setattr(imputing.Estimator, "estimate", infinite)
+    with pytest.raises(EngineError, match="weight is not finite"):
+        impute(panel(), recipe({"kind": "carry"}))
+
+
+def test_without_scikit_learn_chained_equations_say_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.impute", None)
+    with pytest.raises(InputError, match=r"pip install -e '\.\[treatment\]'"):
+        impute(panel(), recipe({"kind": "mice"}))
+    impute(panel(), recipe(OPERATORS["neighbours"]))
