@@ -9,9 +9,9 @@ interval over the seeds. Of the rows,
     mean, LOCF, kNN, MICE            are what operators of the language give without knowing of the mechanism
     MICE all visits, interpolation   read visits after the cell as well, which no operator may; MICE as
                                      scikit-learn's IterativeImputer gives it, a row a patient
-    tilt                             kNN tilted by the declared strength
-    tilt MICE                        MICE tilted by it
-    tilt, wrong sign                 kNN tilted by its opposite
+    tilt                             MICE tilted by the declared strength
+    tilt kNN                         kNN tilted by it
+    tilt, wrong sign                 MICE tilted by its opposite
 
 The verdict compares tilt with MICE, both of which read the past alone; with `--strict`, with the better of
 the two kinds of MICE.
@@ -114,9 +114,9 @@ METHODS: dict[str, Callable[[Simulated], Float]] = {
     "kNN": by_operator(lambda name, _strength: nearest(name)),
     "MICE": by_operator(lambda _name, _strength: {"kind": "mice"}),
     "MICE all visits": all_visits,
-    "tilt": by_operator(lambda name, strength: tilted(nearest(name), strength)),
-    "tilt MICE": by_operator(lambda _name, strength: tilted({"kind": "mice"}, strength)),
-    "tilt, wrong sign": by_operator(lambda name, strength: tilted(nearest(name), -strength)),
+    "tilt": by_operator(lambda _name, strength: tilted({"kind": "mice"}, strength)),
+    "tilt kNN": by_operator(lambda name, strength: tilted(nearest(name), strength)),
+    "tilt, wrong sign": by_operator(lambda _name, strength: tilted({"kind": "mice"}, -strength)),
 }
 
 
@@ -135,7 +135,7 @@ def verdict(found: dict[tuple[str, float], Float], strict: bool) -> bool:
         1 - found["tilt", share].mean() / min(found[peer, share].mean() for peer in peers)
         for share in SHARES[:2]
     ]
-    passed = min(gains) >= GOAL
+    passed = min(gains) >= GOAL - 1e-12
     print(
         f"I1 {'PASS' if passed else 'FAIL'} tilt {100 * min(gains):.1f} % below MICE at 30-50 % "
         f"(goal {100 * GOAL:.0f} %)"

@@ -2,14 +2,16 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from app.evaluation.asked import BASELINES
 from app.house import ROOT
-from benchmarks import evaluation
+from benchmarks import evaluation, imputation
 from benchmarks.causal_engine import PARTS, verdicts
 from benchmarks.engine.measure import Goal, at_least, at_most, ratio
 
@@ -52,6 +54,33 @@ def test_an_id_passes_where_all_of_its_goals_do(capsys):
 def test_a_goal_is_met_at_its_bound_and_on_one_side_of_it(make, better):
     found: list[Goal] = [make("X", 2.0 + step, 2.0) for step in (-better, 0, better)]
     assert [goal.passed for goal in found] == [False, True, True]
+
+
+def test_imputation_is_measured_and_judged_by_its_last_line():
+    ended = subprocess.run(
+        [sys.executable, "-m", "benchmarks.imputation", "--patients", "60", "--steps", "3", "--seeds", "2"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    lines = ended.stdout.splitlines()
+    assert [line[:18].strip() for line in lines[1:-1]] == list(imputation.METHODS), ended.stderr
+    assert re.fullmatch(r"I1 (PASS|FAIL) tilt -?[\d.]+ % below MICE at 30-50 % \(goal 8 %\)", lines[-1])
+    assert ended.returncode == ("FAIL" in lines[-1])
+
+
+@pytest.mark.parametrize(
+    ("gain", "strict", "passed"), [(0.08, False, True), (0.07, False, False), (0.2, True, False)]
+)
+def test_a_tilt_passes_where_it_is_far_enough_below_mice_at_both_shares(gain, strict, passed, capsys):
+    peers = {"MICE": 1.0, "MICE all visits": 0.8, "tilt": 1 - gain}
+    found = {(name, share): np.array([error]) for name, error in peers.items() for share in imputation.SHARES}
+    assert imputation.verdict(found, strict) == passed
+    found["tilt", 0.5] = np.array([1.0])
+    assert not imputation.verdict(found, strict)
+    assert capsys.readouterr().out.splitlines()[0][3:7] == ("PASS" if passed else "FAIL")
 
 
 METRICS = ("w_f1", "recall_at_10", "recall_at_20")
