@@ -56,6 +56,7 @@ def examine(settings: Settings) -> list[Finding]:
         _extra("docx", "docx", "Word documents", "not installed"),
         _extra("parquet", "pyarrow", "Parquet records", "not installed"),
         _extra("cluster", "distributed", "fitting on a cluster", "not installed"),
+        _extra("treatment", "sklearn", "chained equations (MICE)", "not installed"),
         _extra("server", "langgraph_api", "langgraph dev", "not installed"),
         _program("chromium", "browser tests"),
     ]
