@@ -13,7 +13,7 @@ from agents.model import Inadmissible
 from agents.settings import Settings
 from tests.fakes.mind import Mind
 from tests.fakes.replies import text, tool_call
-from tests.treatment.panels import OPERATORS, each, known, panel, recipe, simulated
+from tests.treatment.panels import OPERATORS, VARIABLES, each, known, panel, recipe, simulated
 from tools.safety.errors import InputError, ModelOutputError
 from tools.treatment.admission import admit
 from tools.treatment.fitness import Trials
@@ -299,6 +299,34 @@ def test_c9_a_copy_of_the_masked_variable_gains_nothing(name):
     honest = error(known("hba1c"))
     assert error([*known("hba1c"), {"variable": "copied", "lag": 0}]) > 0.97 * honest
     assert error([{"variable": "copied", "lag": 0}]) > honest
+
+
+def test_c9_a_column_that_tells_the_next_value_gains_nothing():
+    def told_early(x):
+        return np.concatenate([x[:, 1:], x[:, :1]], axis=1)
+
+    double = with_copy(COHORT, told_early)
+    mechanisms = [*COHORT.mechanisms, COHORT.mechanisms[0].model_copy(update={"variable": "copied"})]
+    hba1c, copied = double.place("hba1c"), double.place("copied")
+    for trial in Trials(double, mechanisms, draws=2).trials:
+        held = trial.held_out[:, 1:, hba1c]
+        assert held.sum() > 50
+        assert np.isnan(trial.masked.values[:, :-1, copied][held]).all()
+
+
+def test_c9_a_copy_of_a_static_is_hidden_with_it():
+    values = panel(n_patients=200).values.copy()
+    values[::3, :, 0] = np.nan
+    double = Panel(
+        np.concatenate([values, 2 * values[:, :, :1]], axis=2),
+        (*VARIABLES, Variable(name="copied", kind="static", low=-1000, high=1000)),
+    )
+    mechanisms = [Mechanism(variable=name, strength=1.0) for name in double.incomplete]
+    for trial in Trials(double, mechanisms, draws=2).trials:
+        held = trial.held_out[:, :, 0]
+        assert held.sum() > 50
+        assert np.isnan(trial.masked.values[:, :, 4][held]).all()
+        assert (held.all(axis=1) == held.any(axis=1)).all()
 
 
 def test_c9_what_is_held_out_is_gone_before_anything_of_an_operator_runs(monkeypatch):

@@ -60,7 +60,7 @@ def test_a_fingerprint_tells_recipes_apart_and_knows_neither_order_nor_spelling(
 def test_words_name_the_parts():
     mended = {"kind": "tilt", "gamma": 1.5, "of": {"kind": "ridge", "covariates": PAST}}
     assert describe(recipe(mended)) == (
-        "weight: (regression on weight 1 steps before, glucose, age (penalty 1)) "
+        "weight: (regression on weight 1 step before, glucose, age (penalty 1)) "
         "tilted by exp(+1.5 a standard deviation)"
     )
 

@@ -11,11 +11,12 @@ from tools.evaluation.statistic import Statistic
 from tools.safety.errors import InputError
 from tools.treatment.imputing import impute
 from tools.treatment.mechanism import Mechanism, self_masked
-from tools.treatment.operators import Mice, Recipe, Rule
+from tools.treatment.operators import MAX_LAG, Mice, Recipe, Rule
 from tools.treatment.panel import Bool, Float, Panel
 
 MIN_OBSERVED = 50
 _RESAMPLES = 500
+_NEXT_TO_NEVER = 0.05
 
 
 class Fitness(NamedTuple):
@@ -55,7 +56,8 @@ class Trials:
     hidden differ from the rest as the missing differ from the observed. Hiding at random would always
     favour plain MICE. What else is hidden at a held-out cell follows the panel: another variable that is
     seen r times as often where this one is missing as where it is observed stays visible with probability
-    r. So a copy of a variable, in whatever unit, is no help where it would be none in truth.
+    r; and so at an earlier step where r is next to 0. So a copy of a variable, in whatever unit or told one
+    step early, is no help where it would be none in truth.
 
     A recipe sees the masked panel alone; the truth stays here. All variables are hidden in one trial, so
     errors lean high. Only what is hidden by the mechanism is judged.
@@ -155,18 +157,41 @@ def _declared(panel: Panel, mechanisms: Sequence[Mechanism]) -> dict[str, float]
 
 
 def _hidden_beside(panel: Panel, held_out: Bool, rng: np.random.Generator) -> Bool:
-    """Cells of other variables that are hidden because one at the same step is held out."""
+    """Cells of other variables that are hidden because one at the same or a later step is held out."""
     known = ~panel.missing
     hidden = np.zeros_like(known)
+    incomplete = np.flatnonzero(~known.all(axis=(0, 1)))
+    statics = {place for place, variable in enumerate(panel.variables) if variable.kind == "static"}
     for place in np.flatnonzero(held_out.any(axis=(0, 1))):
-        here = known[:, :, place]
-        for other in np.flatnonzero(~known.all(axis=(0, 1))):
-            if other == place or panel.variables[other].kind == "static":
-                continue
-            seen = known[:, :, other]
-            stays = seen[~here].mean() / max(seen[here].mean(), 1e-12)
-            hidden[:, :, other] |= held_out[:, :, place] & (rng.random(here.shape) >= stays)
+        for other in incomplete[incomplete != place]:
+            if {place, other} <= statics:
+                stays = _stays(known[:, :1, place], known[:, :1, other])
+                gone = held_out[:, 0, place] & (rng.random(panel.n_patients) >= stays)
+                hidden[:, :, other] |= gone[:, None]
+            elif other not in statics:
+                hidden[:, :, other] |= _hidden_before(
+                    known[:, :, place], known[:, :, other], held_out[:, :, place], rng
+                )
     return hidden
+
+
+def _hidden_before(target: Bool, other: Bool, held_out: Bool, rng: np.random.Generator) -> Bool:
+    """At the same step as often as in the panel; at an earlier one where it is next to never seen."""
+    n_steps = target.shape[1]
+    hidden = np.zeros_like(held_out)
+    for lag in range(min(MAX_LAG, n_steps - 1) + 1):
+        stays = _stays(target[:, lag:], other[:, : n_steps - lag])
+        if lag == 0 or stays < _NEXT_TO_NEVER:
+            gone = held_out[:, lag:] & (rng.random(held_out[:, lag:].shape) >= stays)
+            hidden[:, : n_steps - lag] |= gone
+    return hidden
+
+
+def _stays(target: Bool, other: Bool) -> float:
+    """How often the other is seen where the target is missing, over how often where it is not; 1 where unknown."""
+    if target.all() or not target.any() or not other[target].any():
+        return 1.0
+    return float(other[~target].mean() / other[target].mean())
 
 
 def _interval(values: Float) -> Interval:

@@ -55,4 +55,5 @@ def _listed(covariates: Iterable[Covariate]) -> str:
 
 
 def _covariate(covariate: Covariate) -> str:
-    return covariate.variable + (f" {covariate.lag} steps before" if covariate.lag else "")
+    steps = "1 step" if covariate.lag == 1 else f"{covariate.lag} steps"
+    return f"{covariate.variable} {steps} before" if covariate.lag else covariate.variable
