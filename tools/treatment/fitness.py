@@ -188,7 +188,7 @@ def _hidden_before(target: Bool, other: Bool, held_out: Bool, rng: np.random.Gen
 
 
 def _stays(target: Bool, other: Bool) -> float:
-    """How often the other is seen where the target is missing, over how often where it is not; 1 where unknown."""
+    """How often the other is seen where the target is missing over where it is not; 1 where unknown."""
     if target.all() or not target.any() or not other[target].any():
         return 1.0
     return float(other[~target].mean() / other[target].mean())
