@@ -47,6 +47,17 @@ def test_the_order_of_patients_does_not_matter(given_panel, operator, random):
     assert np.allclose(moved, impute(given_panel, recipe(operator)).values[order], atol=1e-6)
 
 
+@pytest.mark.parametrize("scale", [1e-5, 1e7])
+@pytest.mark.parametrize("name", [name for name in OPERATORS if name != "clip"])
+def test_another_unit_gives_the_same_in_that_unit(name, scale):
+    made = panel(n_patients=40)
+    ranges = {"low": -50 * scale, "high": 50 * scale}
+    variables = [v if v.kind == "treatment" else v.model_copy(update=ranges) for v in VARIABLES]
+    units = np.array([scale, scale, 1, scale])
+    scaled = impute(Panel(made.values * units, tuple(variables)), recipe(OPERATORS[name])).values
+    assert np.allclose(scaled / units, impute(made, recipe(OPERATORS[name])).values, rtol=1e-5, atol=1e-6)
+
+
 @given(panels, st.sampled_from(list(PAST_ONLY.values())), st.integers(1, 5), st.integers(0, 100))
 @FEW
 def test_what_a_patient_s_later_steps_hold_does_not_change_what_is_estimated_before(
