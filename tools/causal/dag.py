@@ -1,6 +1,6 @@
 """A causal graph over diseases, acyclic by construction."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
@@ -30,16 +30,7 @@ class CausalGraph:
     def __init__(self, nodes: Iterable[str], edges: Iterable[tuple[str, str]] = ()) -> None:
         self.nodes = tuple(nodes)
         self.edges = tuple(sorted({Edge(*edge) for edge in edges}))
-        known = set(self.nodes)
-        if len(known) != len(self.nodes):
-            raise InputError("graph", "a node is given twice; give each once")
-        for edge in self.edges:
-            if edge.cause == edge.effect:
-                raise InputError("graph", f"self-loop {edge.cause} -> {edge.effect}; remove it")
-            for node in edge:
-                if node not in known:
-                    raise InputError("graph", f"'{node[:24]}' is not one of the given diseases")
-        self._graph = _acyclic(self.nodes, self.edges)
+        self._links = _linked(self.nodes, self.edges)
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -57,37 +48,54 @@ class CausalGraph:
     @cached_property
     def networkx(self) -> "nx.DiGraph[str]":
         """A copy as a networkx graph."""
-        return self._graph.copy()
+        return self._drawn()
 
     @cached_property
     def order(self) -> tuple[str, ...]:
         """Nodes with every cause before its effects; ties in the order of `nodes`."""
-        position = {node: i for i, node in enumerate(self.nodes)}
-        return tuple(nx.lexicographical_topological_sort(self._graph, key=position.__getitem__))
+        position = self._links.places.__getitem__
+        return tuple(nx.lexicographical_topological_sort(self._drawn(), key=position))
+
+    def _drawn(self) -> "nx.DiGraph[str]":
+        graph: nx.DiGraph[str] = nx.DiGraph()
+        graph.add_nodes_from(self.nodes)
+        graph.add_edges_from(self.edges)
+        return graph
 
     def parents(self, node: str) -> tuple[str, ...]:
         """Direct causes of a node, sorted."""
-        return tuple(sorted(self._graph.predecessors(node)))
+        return self._links.parents[node]
 
     def children(self, node: str) -> tuple[str, ...]:
         """Direct effects of a node, sorted."""
-        return tuple(sorted(self._graph.successors(node)))
+        return self._links.children[node]
 
     def ancestors(self, node: str) -> frozenset[str]:
         """Every direct or indirect cause of a node."""
-        return frozenset(nx.ancestors(self._graph, node))
+        above = self._links.above[self._links.places[node]]
+        return frozenset(other for place, other in enumerate(self.nodes) if above >> place & 1)
 
     def descendants(self, node: str) -> frozenset[str]:
         """Every direct or indirect effect of a node."""
-        return frozenset(nx.descendants(self._graph, node))
+        place, above = self._links.places[node], self._links.above
+        return frozenset(
+            other for other, causes in zip(self.nodes, above, strict=True) if causes >> place & 1
+        )
 
     def joined(self, edges: Iterable[tuple[str, str]]) -> "CausalGraph":
         """The graph with those of some edges, in their order, that close no cycle with what is there."""
-        graph = self._graph.copy()
+        kept: list[tuple[str, str]] = [*self.edges]
+        places, above = self._links.places, [*self._links.above]
         for cause, effect in edges:
-            if not nx.has_path(graph, effect, cause):
-                graph.add_edge(cause, effect)
-        return CausalGraph(self.nodes, graph.edges)
+            begin, end = places[cause], places[effect]
+            if begin != end and not above[begin] >> end & 1:
+                kept.append((cause, effect))
+                gained = above[begin] | 1 << begin
+                if gained & ~above[end]:
+                    for place, causes in enumerate(above):
+                        if place == end or causes >> end & 1:
+                            above[place] = causes | gained
+        return CausalGraph(self.nodes, kept)
 
     def edit(
         self, add: Iterable[tuple[str, str]] = (), remove: Iterable[tuple[str, str]] = ()
@@ -110,15 +118,58 @@ class CausalGraph:
         return len(pairs) / max(len(mine), len(theirs), 1)
 
 
+_Neighbours = Mapping[str, tuple[str, ...]]
+
+
+class _Links(NamedTuple):
+    """Who is linked to whom; shared by graphs, so that nothing here may be changed.
+
+    Attributes:
+        places: of the nodes.
+        parents, children: of each node, sorted.
+        above: for each place the places of direct and indirect causes, a bit each.
+    """
+
+    places: Mapping[str, int]
+    parents: _Neighbours
+    children: _Neighbours
+    above: tuple[int, ...]
+
+
 @lru_cache(maxsize=64)
-def _acyclic(nodes: tuple[str, ...], edges: tuple[Edge, ...]) -> "nx.DiGraph[str]":
-    """As networkx has it, frozen, as it is shared: a case builds each of its few graphs many times."""
-    graph: nx.DiGraph[str] = nx.DiGraph()
-    graph.add_nodes_from(nodes)
-    graph.add_edges_from(edges)
-    if nx.is_directed_acyclic_graph(graph):
-        nx.freeze(graph)
-        return graph
-    cycle = [cause for cause, _ in nx.find_cycle(graph)]
-    path = " -> ".join([*cycle, cycle[0]])
-    raise InputError("graph", f"cycle {path}; remove or reverse one of these edges")
+def _linked(nodes: tuple[str, ...], edges: tuple[Edge, ...]) -> _Links:
+    """The links that sorted edges make; kept, as a case builds each of its few graphs many times."""
+    places = {node: place for place, node in enumerate(nodes)}
+    if len(places) != len(nodes):
+        raise InputError("graph", "a node is given twice; give each once")
+    parents: dict[str, list[str]] = {node: [] for node in nodes}
+    children: dict[str, list[str]] = {node: [] for node in nodes}
+    for cause, effect in edges:
+        if cause == effect:
+            raise InputError("graph", f"self-loop {cause} -> {effect}; remove it")
+        for node in (cause, effect):
+            if node not in places:
+                raise InputError("graph", f"'{node[:24]}' is not one of the given diseases")
+        parents[effect].append(cause)
+        children[cause].append(effect)
+    frozen = [{node: tuple(some) for node, some in links.items()} for links in (parents, children)]
+    return _Links(places, frozen[0], frozen[1], _above(places, *frozen))
+
+
+def _above(places: Mapping[str, int], parents: _Neighbours, children: _Neighbours) -> tuple[int, ...]:
+    """See `_Links.above`; nodes are taken once all their causes are, which a cycle never lets happen."""
+    above, missing = [0] * len(places), {node: len(causes) for node, causes in parents.items()}
+    taken = [node for node, n_missing in missing.items() if not n_missing]
+    for node in taken:
+        gained = above[places[node]] | 1 << places[node]
+        for effect in children[node]:
+            above[places[effect]] |= gained
+            missing[effect] -= 1
+            if not missing[effect]:
+                taken.append(effect)
+    if len(taken) < len(places):
+        edges = [(cause, effect) for cause, effects in children.items() for effect in effects]
+        cycle = [cause for cause, _ in nx.find_cycle(nx.DiGraph(edges))]
+        path = " -> ".join([*cycle, cycle[0]])
+        raise InputError("graph", f"cycle {path}; remove or reverse one of these edges")
+    return tuple(above)
