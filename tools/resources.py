@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tools.knowledge.shelf import Shelf
     from tools.prediction.forecast import NextVisitModel
 
+_Stamp = tuple[int, ...]
+
 _LEARNING = Lock()  # threads that ask at once wait for one to learn
 
 DATA = Path(__file__).parents[1] / "data"
@@ -33,14 +35,28 @@ def open_dataset(store: str = "") -> "ClinicalDataset":
     if not store:
         _refuse_missing(DEMO_RECORDS)
         return _demo_dataset(DEMO_RECORDS)
-    folder = Path(store).resolve()
-    manifest = folder / "manifest.json"
-    stamp = manifest.stat().st_mtime_ns if manifest.is_file() else 0
-    return _dataset(folder, stamp)
+    return _dataset(*_place(store))
+
+
+def _place(store: str) -> tuple[Path, _Stamp]:
+    """Where a store lies, and what differs whenever another one does, or it was written."""
+    folder = Path(store).absolute()
+    try:
+        found = (folder / "manifest.json").stat()
+        stamp: _Stamp = (found.st_mtime_ns, found.st_dev, found.st_ino)
+    except OSError:
+        stamp = ()
+    return _resolved(folder, stamp), stamp
+
+
+@lru_cache(maxsize=64)
+def _resolved(folder: Path, _stamp: _Stamp) -> Path:
+    """To follow the links of a path takes long, and tools ask many times a patient."""
+    return folder.resolve()
 
 
 @lru_cache(maxsize=4)
-def _dataset(folder: Path, stamp: int) -> "ClinicalDataset":
+def _dataset(folder: Path, stamp: _Stamp) -> "ClinicalDataset":
     from tools.dataset.clinical import ClinicalDataset
 
     return ClinicalDataset.open(folder)
@@ -74,7 +90,7 @@ def open_next_visit_model(store: str) -> "NextVisitModel":
         InputError: see `open_dataset`; or no patient has a second visit.
     """
     with _LEARNING:
-        return _next_visit_model(open_dataset(store), Path(store).resolve() if store else None)
+        return _next_visit_model(open_dataset(store), _place(store)[0] if store else None)
 
 
 @lru_cache(maxsize=4)

@@ -1,5 +1,6 @@
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -264,6 +265,25 @@ def test_opening_reads_no_values(saved, monkeypatch):
     monkeypatch.setattr(Integrity, "require_diagnoses", refuse)
     monkeypatch.setattr("tools.dataset.store.parse_vocabulary", refuse)
     assert ClinicalDataset.open(saved).n_patients == 2
+
+
+def test_the_diagnoses_of_a_disease_are_looked_at_once_though_threads_ask(saved, monkeypatch):
+    data, looked, look = ClinicalDataset.open(saved), [], Integrity.require_diagnoses
+
+    def counted(self, entries):
+        looked.append(entries)
+        look(self, entries)
+
+    monkeypatch.setattr(Integrity, "require_diagnoses", counted)
+    first = data.matrix(KEYS)
+    with ThreadPoolExecutor(4) as pool:
+        matrices = list(pool.map(data.matrix, [KEYS, KEYS[::-1], KEYS[:1]] * 4))
+    assert len(looked) == len(KEYS)
+    for matrix in matrices:
+        for node, mine in zip(matrix.nodes, matrix.first_diagnoses, strict=True):
+            assert mine is first.first_diagnoses[first.column(node)]
+    columns = [data.vocabulary.column(key) for key in KEYS]
+    np.testing.assert_array_equal(first.values, data.diagnoses.toarray()[:, columns])
 
 
 def test_a_store_opened_before_it_was_replaced_keeps_its_own_contents(saved):

@@ -62,6 +62,22 @@ def test_a_store_that_was_absent_is_found_once_it_is_there(tmp_path):
     assert resources.open_dataset(str(store)).vocabulary.keys == ("4019",)
 
 
+def test_a_store_is_one_by_whatever_name_and_wherever_one_stands(tmp_path, monkeypatch):
+    fit(tmp_path, tmp_path / "first" / "store", "4019")
+    fit(tmp_path, tmp_path / "second" / "store", "5859")
+    (tmp_path / "link").symlink_to(tmp_path / "first")
+    found = []
+    for folder in ("first", "second"):
+        monkeypatch.chdir(tmp_path / folder)
+        found.append(resources.open_dataset("store"))
+    assert [data.vocabulary.keys for data in found] == [("4019",), ("5859",)]
+    for name in ("../first/store", "../link/store/", str(tmp_path / "link" / "store")):
+        assert resources.open_dataset(name) is found[0]
+    (tmp_path / "link").unlink()
+    (tmp_path / "link").symlink_to(tmp_path / "second")
+    assert resources.open_dataset("../link/store") is found[1]
+
+
 def test_a_library_that_changes_is_opened_again(tmp_path):
     def titles() -> list[str]:
         return resources.open_library(str(tmp_path / "a")).metadata["topics"]

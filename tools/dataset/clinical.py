@@ -57,6 +57,7 @@ class ClinicalDataset:
         self._vocabulary = vocabulary
         self._digest = digest
         self._integrity = integrity
+        self._diagnosed: dict[int, FirstDiagnoses] = {}
 
     @classmethod
     def build(cls, cohort: Cohort, credentialed: bool = False) -> "ClinicalDataset":
@@ -277,13 +278,6 @@ class ClinicalDataset:
         pattern = (ones, c.diagnosis_patients, _narrow(c.diagnosis_offsets))
         return sparse.csc_array(pattern, shape=(self.n_patients, self.n_codes))
 
-    def _entries(self, column: int) -> slice:
-        """Where a code's diagnoses lie, once they are known to be sound."""
-        entries = slice(*map(int, self._sound("diagnosis_offsets").diagnosis_offsets[column : column + 2]))
-        if self._integrity is not None:
-            self._integrity.require_diagnoses(entries)
-        return entries
-
     @cached_property
     def slots(self) -> int | None:
         """How many codes the records have room for in a visit, None where no such limit shows.
@@ -323,15 +317,28 @@ class ClinicalDataset:
         )
 
     def _first_diagnoses(self, column: int) -> FirstDiagnoses:
-        entries, c = self._entries(column), self._sound("visit_offsets", "onsets_per_visit")
-        return FirstDiagnoses(c.diagnosis_patients[entries], c.diagnosis_visits[entries])
+        """Those of a code, which are looked at once; threads that ask at once may look at the same."""
+        if column not in self._diagnosed:
+            c = self._sound("visit_offsets", "onsets_per_visit", "diagnosis_offsets")
+            entries = slice(*map(int, c.diagnosis_offsets[column : column + 2]))
+            if self._integrity is not None:
+                self._integrity.require_diagnoses(entries)
+            parts = (np.asarray(values[entries]) for values in (c.diagnosis_patients, c.diagnosis_visits))
+            self._diagnosed[column] = FirstDiagnoses(*parts)
+        return self._diagnosed[column]
 
     def _independent_log_likelihood(self, left_out: list[int]) -> float:
         """Of every code but some, as if each came to patients by its own share alone, nats."""
-        with_code = np.delete(np.diff(self._sound("diagnosis_offsets").diagnosis_offsets), left_out)
+        terms = (np.delete(some, left_out).sum() for some in self._share_terms)
+        return float(max(self.n_patients, 1) * sum(terms))
+
+    @cached_property
+    def _share_terms(self) -> Float:
+        """Share times log share of the patients with each code, and of those without, shape (2, n_codes)."""
+        with_code = np.diff(self._sound("diagnosis_offsets").diagnosis_offsets)
         n = max(self.n_patients, 1)
-        shares = (with_code / n, 1.0 - with_code / n)
-        return float(n * sum(special.xlogy(share, share).sum() for share in shares))
+        shares = np.stack([with_code / n, 1.0 - with_code / n])
+        return np.asarray(special.xlogy(shares, shares), dtype=np.float64)
 
 
 def _narrow(offsets: Int64) -> "Int32 | Int64":
