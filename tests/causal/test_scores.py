@@ -322,4 +322,5 @@ def test_links_and_order_are_those_of_networkx(seed):
         assert graph.children(node) == tuple(sorted(peer.successors(node)))
         assert graph.ancestors(node) == nx.ancestors(peer, node)
         assert graph.descendants(node) == nx.descendants(peer, node)
+        assert {other for other in KEYS if graph.leads(node, other)} == nx.descendants(peer, node)
     assert graph.order == tuple(nx.lexicographical_topological_sort(peer, key=KEYS.index))

@@ -72,15 +72,16 @@ class CausalGraph:
 
     def ancestors(self, node: str) -> frozenset[str]:
         """Every direct or indirect cause of a node."""
-        above = self._links.above[self._links.places[node]]
-        return frozenset(other for place, other in enumerate(self.nodes) if above >> place & 1)
+        return frozenset(other for other in self.nodes if self.leads(other, node))
 
     def descendants(self, node: str) -> frozenset[str]:
         """Every direct or indirect effect of a node."""
-        place, above = self._links.places[node], self._links.above
-        return frozenset(
-            other for other, causes in zip(self.nodes, above, strict=True) if causes >> place & 1
-        )
+        return frozenset(other for other in self.nodes if self.leads(node, other))
+
+    def leads(self, cause: str, effect: str) -> bool:
+        """Whether edges lead, directly or not, from one node to another."""
+        places = self._links.places
+        return bool(self._links.above[places[effect]] >> places[cause] & 1)
 
     def joined(self, edges: Iterable[tuple[str, str]]) -> "CausalGraph":
         """The graph with those of some edges, in their order, that close no cycle with what is there."""

@@ -1,16 +1,19 @@
 """What the data say about a given graph: its scores, and each edge's strength, gain and direction."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from tools.causal import noisy_or, scores, tables
+import numpy as np
+import numpy.typing as npt
+
+from tools.causal import scores, tables
 from tools.causal.dag import CausalGraph, Edge
 from tools.causal.matrix import BurdenMeasure, DiagnosisMatrix
 from tools.causal.orientation import IDENTIFIED_NATS, Direction, time_evidence
-from tools.causal.profile import strength_intervals
 from tools.causal.scores import Method, Score, Wanted
-from tools.causal.tables import Family
+from tools.causal.strengths import strengths
 
+Float = npt.NDArray[np.float64]
 IdentifiedBy = Literal["time", "score", "nothing"]
 
 
@@ -99,12 +102,6 @@ class GraphFit(NamedTuple):
         return self.held_out_gain / self.n_patients
 
 
-class _Strength(NamedTuple):
-    estimate: float
-    lower: float
-    upper: float
-
-
 def fit(graph: CausalGraph, matrix: DiagnosisMatrix, method: Method = scores.DEFAULT) -> GraphFit:
     """Fit a graph to the diagnoses; kept with the matrix.
 
@@ -115,100 +112,92 @@ def fit(graph: CausalGraph, matrix: DiagnosisMatrix, method: Method = scores.DEF
     return matrix.memory.recall(("fit", graph.nodes, graph.edges, score), lambda: _fit(graph, matrix, score))
 
 
+class _Families(NamedTuple):
+    """What is scored of a graph.
+
+    Attributes:
+        whole: the family of each node.
+        alone: each node without causes.
+        fewer: for each edge the effect's family without its cause.
+        more: for each edge that may be turned round the cause's family with its effect.
+    """
+
+    whole: list[Wanted]
+    alone: list[Wanted]
+    fewer: list[Wanted]
+    more: list[Wanted]
+
+
 def _fit(graph: CausalGraph, matrix: DiagnosisMatrix, score: Score) -> GraphFit:
-    empty = CausalGraph(graph.nodes)
-    totals = [
-        scores.total_score(g, matrix, m) for m in (score, "loglik", score.held_out) for g in (graph, empty)
-    ]
-    whole, without_edges, likelihood, empty_likelihood, held_out, empty_held_out = totals
+    free = [place for place, edge in enumerate(graph.edges) if _can_turn(graph, edge)]
+    families = _families(graph, matrix, free)
+    whole, alone, fewer, more = _scored(families, matrix, score)
+    held_out, held_out_alone, held_out_fewer = _scored(families[:3], matrix, score.held_out)
+    likelihood, likelihood_alone = _scored(families[:2], matrix, "loglik")
+    place_of = {node: place for place, node in enumerate(graph.nodes)}
+    causes, effects = ([place_of[edge[end]] for edge in graph.edges] for end in (0, 1))
+    gains, reversals = whole[effects] - fewer, dict.fromkeys(range(len(graph.edges)))
+    rises = more - whole[[causes[place] for place in free]] - gains[free]
+    reversals |= dict(zip(free, rises.tolist(), strict=True))
+    edges = _edges(graph, matrix, gains, held_out[effects] - held_out_fewer, reversals)
     return GraphFit(
         score.name,
-        whole,
-        without_edges,
-        likelihood,
-        empty_likelihood,
+        float(whole.sum()),
+        float(alone.sum()),
+        float(likelihood.sum()),
+        float(likelihood_alone.sum()),
         matrix.out_of_graph,
-        held_out - empty_held_out,
+        float(held_out.sum()) - float(held_out_alone.sum()),
         matrix.n_patients,
         matrix.burden_measure,
-        _edges(graph, matrix, score),
+        edges,
     )
 
 
-def _edges(graph: CausalGraph, matrix: DiagnosisMatrix, method: Score) -> tuple[EdgeFit, ...]:
-    strengths, evidence = _strengths(graph, matrix), time_evidence(matrix)
-    gains, held_out_gains = (_gains(graph, matrix, m) for m in (method, method.held_out))
-    turned = _reversals(graph, matrix, method, gains)
-    return tuple(
-        EdgeFit(
-            *edge,
-            *strengths[edge],
-            gains[edge],
-            held_out_gains[edge],
-            turned[edge],
-            evidence.direction(matrix.column(edge.cause), matrix.column(edge.effect)),
-        )
-        for edge in graph.edges
-    )
-
-
-def _gains(graph: CausalGraph, matrix: DiagnosisMatrix, method: Score) -> dict[Edge, float]:
-    """What the score loses without each edge."""
-    whole = _families(graph, matrix, (edge.effect for edge in graph.edges))
+def _families(graph: CausalGraph, matrix: DiagnosisMatrix, free: list[int]) -> _Families:
+    """Those of a graph of which some edges, by place, may be turned round."""
+    whole = scores.graph_families(graph, matrix)
+    family_of = dict(zip(graph.nodes, whole, strict=True))
+    ends = [(family_of[edge.cause], family_of[edge.effect]) for edge in graph.edges]
     fewer = [
-        scores.columns(matrix, edge.effect, _without(graph.parents(edge.effect), edge.cause))
-        for edge in graph.edges
+        Wanted(after.effect, tuple([parent for parent in after.parents if parent != before.effect]))
+        for before, after in ends
     ]
-    return dict(zip(graph.edges, _differences(matrix, whole, fewer, method), strict=True))
-
-
-def _reversals(
-    graph: CausalGraph, matrix: DiagnosisMatrix, method: Score, gains: dict[Edge, float]
-) -> dict[Edge, float | None]:
-    """What turning each edge round changes the score by; None where it may not be turned."""
-    found: dict[Edge, float | None] = dict.fromkeys(graph.edges)
-    free = [edge for edge in graph.edges if _can_turn(graph, edge)]
-    whole = _families(graph, matrix, (edge.cause for edge in free))
-    more = [scores.columns(matrix, e.cause, (*graph.parents(e.cause), e.effect)) for e in free]
-    for edge, rise in zip(free, _differences(matrix, more, whole, method), strict=True):
-        found[edge] = rise - gains[edge]
-    return found
+    turned = (ends[place] for place in free)
+    more = [Wanted(before.effect, tuple(sorted((*before.parents, after.effect)))) for before, after in turned]
+    return _Families(whole, [Wanted(one.effect, ()) for one in whole], fewer, more)
 
 
 def _can_turn(graph: CausalGraph, edge: Edge) -> bool:
-    others = set(graph.children(edge.cause)) - {edge.effect}
-    has_detour = bool(others & (graph.ancestors(edge.effect) | {edge.effect}))
+    """Whether no other way leads from cause to effect, and the cause has room for another."""
+    others = (parent for parent in graph.parents(edge.effect) if parent != edge.cause)
+    has_detour = any(graph.leads(edge.cause, other) for other in others)
     return not has_detour and len(graph.parents(edge.cause)) < tables.MAX_PARENTS
 
 
-def _families(graph: CausalGraph, matrix: DiagnosisMatrix, nodes: Iterable[str]) -> list[Wanted]:
-    return [scores.columns(matrix, node, graph.parents(node)) for node in nodes]
+def _scored(parts: Sequence[list[Wanted]], matrix: DiagnosisMatrix, method: Method) -> list[Float]:
+    """Scores of some lists of families, nats, in one call."""
+    found = scores.local_scores(matrix, [one for part in parts for one in part], method)
+    return np.split(found, np.cumsum([len(part) for part in parts])[:-1])
 
 
-def _without(parents: tuple[str, ...], cause: str) -> tuple[str, ...]:
-    return tuple(parent for parent in parents if parent != cause)
-
-
-def _differences(
-    matrix: DiagnosisMatrix, more: list[Wanted], fewer: list[Wanted], method: Score
-) -> list[float]:
-    found = scores.local_scores(matrix, [*more, *fewer], method)
-    return [float(difference) for difference in found[: len(more)] - found[len(more) :]]
-
-
-def _strengths(graph: CausalGraph, matrix: DiagnosisMatrix) -> dict[Edge, _Strength]:
-    counted = {}
-    for effect in graph.nodes:
-        if parents := graph.parents(effect):
-            groups = scores.burden(matrix, effect, graph.descendants(effect) | set(parents))
-            family = Family(matrix.column(effect), tuple(map(matrix.column, parents)), (groups,))
-            counted[effect] = tables.table(matrix.packed, family), groups.size
-    found = {}
-    for effects, counts, n_strata in tables.batches(counted):
-        fitted = noisy_or.fit(counts, n_strata, kernels=matrix.kernels)
-        thetas = (fitted.theta, *strength_intervals(fitted, counts, kernels=matrix.kernels))
-        ends = (noisy_or.strength(theta).tolist() for theta in thetas)
-        for effect, *rows in zip(effects, *ends, strict=True):
-            for cause, *numbers in zip(graph.parents(effect), *rows, strict=True):
-                found[Edge(cause, effect)] = _Strength(*numbers)
-    return found
+def _edges(
+    graph: CausalGraph,
+    matrix: DiagnosisMatrix,
+    gains: Float,
+    held_out_gains: Float,
+    reversals: Mapping[int, float | None],
+) -> tuple[EdgeFit, ...]:
+    found, evidence = strengths(graph, matrix), time_evidence(matrix)
+    pairs = zip(graph.edges, gains.tolist(), held_out_gains.tolist(), strict=True)
+    return tuple(
+        EdgeFit(
+            *edge,
+            *found[edge],
+            gain,
+            held_out_gain,
+            reversals[place],
+            evidence.direction(matrix.column(edge.cause), matrix.column(edge.effect)),
+        )
+        for place, (edge, gain, held_out_gain) in enumerate(pairs)
+    )

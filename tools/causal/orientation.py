@@ -207,7 +207,7 @@ def orient(graph: CausalGraph, matrix: DiagnosisMatrix, constraints: Constraints
         cause, effect = edge.effect, edge.cause
         if (
             (cause, effect) in constraints.forbidden
-            or cause in found.descendants(effect)
+            or found.leads(effect, cause)
             or len(found.parents(effect)) >= constraints.max_parents
         ):
             dropped.append(edge)

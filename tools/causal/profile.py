@@ -130,14 +130,15 @@ def _hold(ends: _Ends, start: Float, theta: Float) -> tuple[Float, Float, Float]
     fixed[rows, ends.place] = True
     start = np.where(fixed, theta[:, None], start)
     parameters, value = noisy_or.maximise(start, ends.counts, ends.n_strata, fixed, kernels=ends.kernels)
-    gradient = grouped.gradient(parameters, ends.counts, ends.cells, noisy_or.NOISY_OR)
-    return parameters, np.maximum(2.0 * (ends.value - value), 0.0), gradient[rows, ends.place]
+    gradient = grouped.gradient(parameters[:, None], ends.counts[:, None], ends.cells, noisy_or.NOISY_OR)
+    return parameters, np.maximum(2.0 * (ends.value - value), 0.0), gradient[rows, 0, ends.place]
 
 
 def _guess(ends: _Ends) -> Float:
     """The end by the quadratic approximation of the profile at the maximum."""
     rows = np.arange(len(ends.best))
-    gradient, curvature = noisy_or.derivatives(ends.best, ends.counts, ends.cells)
+    apart, curvature = noisy_or.derivatives(ends.best[:, None], ends.counts[:, None], ends.cells)
+    gradient = apart[:, 0]
     held = noisy_or.pressed(ends.best, gradient)
     slope = np.where(held, gradient, 0.0)[rows, ends.place]
     held[rows, ends.place] = False

@@ -4,7 +4,7 @@ A table has the shape (n_groups * 2**n_parents, 2): row g * 2**n_parents + sum_i
 parents x, column 1 the rows in which the effect is there.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -16,7 +16,6 @@ from tools.numerics import counting
 from tools.numerics.counting import Columns, FamilyCounts, Packed
 
 Int64 = npt.NDArray[np.int64]
-Float = npt.NDArray[np.float64]
 
 MAX_PARENTS = 10
 
@@ -142,34 +141,3 @@ def _compiled_neighbours(data: Packed, family: Family, candidates: Columns) -> N
     added = np.array(candidates, dtype=np.int64)
     given = columns, len(family.parents), added, kept, data.n_rows
     return Neighbours(*counting_kernels.neighbours(data.bits, digits, *given))
-
-
-class Batch(NamedTuple):
-    """Families with equally many parents.
-
-    Attributes:
-        effects: their names, in the order of the tables.
-        tables: shape (n, n_strata * 2**n_parents, 2); strata that a family lacks are empty.
-        n_strata: the most of any family.
-    """
-
-    effects: tuple[str, ...]
-    tables: Float
-    n_strata: int
-
-
-def batches(tables: Mapping[str, tuple[npt.NDArray[np.number], int]]) -> Iterator[Batch]:
-    """Families by their number of parents, fewest first, so that each batch is fitted in one call.
-
-    Args:
-        tables: for each effect, its table and number of strata.
-    """
-    patterns = {effect: len(counts) // n_strata for effect, (counts, n_strata) in tables.items()}
-    for n_patterns in sorted(set(patterns.values())):
-        effects = tuple(effect for effect in tables if patterns[effect] == n_patterns)
-        n_strata = max(tables[effect][1] for effect in effects)
-        stacked = np.zeros((len(effects), n_strata * n_patterns, 2))
-        for place, effect in enumerate(effects):
-            counts = tables[effect][0]
-            stacked[place, : len(counts)] = counts
-        yield Batch(effects, stacked, n_strata)
