@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.causal.cohorts import KEYS, dataset, numbered
+from tools.causal import strengths
 from tools.causal.constraints import Constraints
 from tools.causal.dag import CausalGraph
 from tools.causal.edits import edit_gains
@@ -67,6 +68,27 @@ def test_a_memory_too_small_for_anything_changes_nothing():
     for nodes in cases(keys, 6):
         shared = data.matrix(nodes).shared_in(Memory(0), map(data.vocabulary.column, nodes))
         assert found(shared, nodes, "noisy_or_bic") == found(data.matrix(nodes), nodes, "noisy_or_bic")
+
+
+def test_strengths_are_fitted_once_for_all_cases_that_leave_the_same_out_of_the_burden(monkeypatch):
+    data, keys = drawn(3)
+    memory, n_fitted, fitted = Memory(1 << 24), [], strengths.strength_intervals
+
+    def counted(fitted_families, *given, **options):
+        n_fitted.append(len(fitted_families.theta))
+        return fitted(fitted_families, *given, **options)
+
+    monkeypatch.setattr(strengths, "strength_intervals", counted)
+    a, b, c, d = keys[:4]
+    small, large, deep = ([(a, c), (b, c)], [(b, c), (a, c), (d, a)], [(a, c), (b, c), (c, d)])
+    for nodes, edges, n_new in (((a, b, c), small, 1), ((d, c, b, a), large, 1), ((a, b, c, d), deep, 2)):
+        shared = data.matrix(nodes).shared_in(memory, map(data.vocabulary.column, nodes))
+        evidence = time_evidence(shared).lagged_gain
+        assert np.all(evidence < 2.0), "time would leave more out of the burden"
+        n_fitted.clear()
+        together = fit(CausalGraph(nodes, edges), shared)
+        assert sum(n_fitted) == n_new
+        assert together == fit(CausalGraph(nodes, edges), data.matrix(nodes))
 
 
 def test_threads_that_share_find_what_one_finds():

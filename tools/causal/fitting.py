@@ -1,19 +1,18 @@
 """What the data say about a given graph: its scores, and each edge's strength, gain and direction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from tools.causal import scores, tables
-from tools.causal.dag import CausalGraph, Edge
+from tools.causal.dag import CausalGraph
 from tools.causal.matrix import BurdenMeasure, DiagnosisMatrix
 from tools.causal.orientation import IDENTIFIED_NATS, Direction, time_evidence
 from tools.causal.scores import Method, Score, Wanted
 from tools.causal.strengths import strengths
+from tools.numerics.counting import Columns
 
-Float = npt.NDArray[np.float64]
 IdentifiedBy = Literal["time", "score", "nothing"]
 
 
@@ -112,92 +111,93 @@ def fit(graph: CausalGraph, matrix: DiagnosisMatrix, method: Method = scores.DEF
     return matrix.memory.recall(("fit", graph.nodes, graph.edges, score), lambda: _fit(graph, matrix, score))
 
 
-class _Families(NamedTuple):
-    """What is scored of a graph.
-
-    Attributes:
-        whole: the family of each node.
-        alone: each node without causes.
-        fewer: for each edge the effect's family without its cause.
-        more: for each edge that may be turned round the cause's family with its effect.
-    """
-
-    whole: list[Wanted]
-    alone: list[Wanted]
-    fewer: list[Wanted]
-    more: list[Wanted]
-
-
 def _fit(graph: CausalGraph, matrix: DiagnosisMatrix, score: Score) -> GraphFit:
-    free = [place for place, edge in enumerate(graph.edges) if _can_turn(graph, edge)]
-    families = _families(graph, matrix, free)
-    whole, alone, fewer, more = _scored(families, matrix, score)
-    held_out, held_out_alone, held_out_fewer = _scored(families[:3], matrix, score.held_out)
-    likelihood, likelihood_alone = _scored(families[:2], matrix, "loglik")
-    place_of = {node: place for place, node in enumerate(graph.nodes)}
-    causes, effects = ([place_of[edge[end]] for edge in graph.edges] for end in (0, 1))
-    gains, reversals = whole[effects] - fewer, dict.fromkeys(range(len(graph.edges)))
-    rises = more - whole[[causes[place] for place in free]] - gains[free]
-    reversals |= dict(zip(free, rises.tolist(), strict=True))
-    edges = _edges(graph, matrix, gains, held_out[effects] - held_out_fewer, reversals)
+    families = scores.graph_families(graph, matrix)
+    alone = [Wanted(one.effect, ()) for one in families]
+    accepted = _weighed(matrix, families, _turnable(graph, matrix), score)
+    held_out = _weighed(matrix, families, [()] * len(families), score.held_out)
+    asked: list[tuple[list[Wanted], Method]] = [
+        (alone, score),
+        (alone, score.held_out),
+        (alone, "loglik"),
+        (families, "loglik"),
+    ]
+    empty, empty_held_out, empty_likelihood, likelihood = (
+        float(scores.local_scores(matrix, some, by).sum()) for some, by in asked
+    )
     return GraphFit(
         score.name,
-        float(whole.sum()),
-        float(alone.sum()),
-        float(likelihood.sum()),
-        float(likelihood_alone.sum()),
+        accepted.score,
+        empty,
+        likelihood,
+        empty_likelihood,
         matrix.out_of_graph,
-        float(held_out.sum()) - float(held_out_alone.sum()),
+        held_out.score - empty_held_out,
         matrix.n_patients,
         matrix.burden_measure,
-        edges,
+        _edges(graph, matrix, accepted, held_out),
     )
 
 
-def _families(graph: CausalGraph, matrix: DiagnosisMatrix, free: list[int]) -> _Families:
-    """Those of a graph of which some edges, by place, may be turned round."""
-    whole = scores.graph_families(graph, matrix)
-    family_of = dict(zip(graph.nodes, whole, strict=True))
-    ends = [(family_of[edge.cause], family_of[edge.effect]) for edge in graph.edges]
-    fewer = [
-        Wanted(after.effect, tuple([parent for parent in after.parents if parent != before.effect]))
-        for before, after in ends
+def _turnable(graph: CausalGraph, matrix: DiagnosisMatrix) -> list[Columns]:
+    """For each node those of its effects that may become its causes, as columns."""
+    return [
+        tuple([matrix.column(effect) for effect in graph.children(node) if _can_turn(graph, node, effect)])
+        for node in graph.nodes
     ]
-    turned = (ends[place] for place in free)
-    more = [Wanted(before.effect, tuple(sorted((*before.parents, after.effect)))) for before, after in turned]
-    return _Families(whole, [Wanted(one.effect, ()) for one in whole], fewer, more)
 
 
-def _can_turn(graph: CausalGraph, edge: Edge) -> bool:
+def _can_turn(graph: CausalGraph, cause: str, effect: str) -> bool:
     """Whether no other way leads from cause to effect, and the cause has room for another."""
-    others = (parent for parent in graph.parents(edge.effect) if parent != edge.cause)
-    has_detour = any(graph.leads(edge.cause, other) for other in others)
-    return not has_detour and len(graph.parents(edge.cause)) < tables.MAX_PARENTS
+    others = (parent for parent in graph.parents(effect) if parent != cause)
+    has_detour = any(graph.leads(cause, other) for other in others)
+    return not has_detour and len(graph.parents(cause)) < tables.MAX_PARENTS
 
 
-def _scored(parts: Sequence[list[Wanted]], matrix: DiagnosisMatrix, method: Method) -> list[Float]:
-    """Scores of some lists of families, nats, in one call."""
-    found = scores.local_scores(matrix, [one for part in parts for one in part], method)
-    return np.split(found, np.cumsum([len(part) for part in parts])[:-1])
+class _Weighed(NamedTuple):
+    """A graph by one score, nats.
+
+    Attributes:
+        score: of the graph.
+        gains: by the columns of a cause and an effect, what the family of the effect gains by the cause.
+    """
+
+    score: float
+    gains: dict[tuple[int, int], float]
+
+
+def _weighed(
+    matrix: DiagnosisMatrix, families: Sequence[Wanted], others: Sequence[Columns], method: Score
+) -> _Weighed:
+    """What each family gains by each of its causes, and would by some other columns, given for each."""
+    asked = [
+        np.array([effect, *parents, *some]) for (effect, parents), some in zip(families, others, strict=True)
+    ]
+    found = scores.toggled_scores(matrix, families, asked, method)
+    gains = {}
+    for (effect, parents), some, values in zip(families, others, found, strict=True):
+        whole, *changed = values.tolist()
+        fewer, more = changed[: len(parents)], changed[len(parents) :]
+        gains.update({(cause, effect): whole - value for cause, value in zip(parents, fewer, strict=True)})
+        gains.update({(cause, effect): value - whole for cause, value in zip(some, more, strict=True)})
+    return _Weighed(float(np.array([values[0] for values in found]).sum()), gains)
 
 
 def _edges(
-    graph: CausalGraph,
-    matrix: DiagnosisMatrix,
-    gains: Float,
-    held_out_gains: Float,
-    reversals: Mapping[int, float | None],
+    graph: CausalGraph, matrix: DiagnosisMatrix, accepted: _Weighed, held_out: _Weighed
 ) -> tuple[EdgeFit, ...]:
-    found, evidence = strengths(graph, matrix), time_evidence(matrix)
-    pairs = zip(graph.edges, gains.tolist(), held_out_gains.tolist(), strict=True)
-    return tuple(
-        EdgeFit(
-            *edge,
-            *found[edge],
-            gain,
-            held_out_gain,
-            reversals[place],
-            evidence.direction(matrix.column(edge.cause), matrix.column(edge.effect)),
+    found, evidence, fits = strengths(graph, matrix), time_evidence(matrix), []
+    for edge in graph.edges:
+        cause, effect = matrix.column(edge.cause), matrix.column(edge.effect)
+        gain, turned = accepted.gains[cause, effect], accepted.gains.get((effect, cause))
+        fits.append(
+            EdgeFit(
+                *edge,
+                *found[edge],
+                gain,
+                held_out.gains[cause, effect],
+                None if turned is None else turned - gain,
+                evidence.direction(cause, effect),
+            )
         )
-        for place, (edge, gain, held_out_gain) in enumerate(pairs)
-    )
+    return tuple(fits)
