@@ -5,6 +5,7 @@ from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from tools.causal import noisy_or, scores, tables
 from tools.causal.dag import CausalGraph, Edge
@@ -12,6 +13,8 @@ from tools.causal.matrix import DiagnosisMatrix
 from tools.causal.profile import strength_intervals
 from tools.causal.tables import Family
 from tools.numerics.counting import Columns
+
+Float = npt.NDArray[np.float64]
 
 
 class Strength(NamedTuple):
@@ -42,9 +45,9 @@ def strengths(graph: CausalGraph, matrix: DiagnosisMatrix) -> dict[Edge, Strengt
         lambda missing: _fitted(matrix, [asked[place] for place in missing]),
     )
     return {
-        Edge(cause, effect): strength
-        for effect, some in zip(effects, found, strict=True)
-        for cause, strength in zip(graph.parents(effect), some, strict=True)
+        Edge(cause, effect): Strength(*row)
+        for effect, rows in zip(effects, found, strict=True)
+        for cause, row in zip(graph.parents(effect), rows.tolist(), strict=True)
     }
 
 
@@ -75,19 +78,21 @@ def _key(matrix: DiagnosisMatrix, asked: _Asked) -> Hashable:
     return "strengths", matrix.named((asked.effect, *asked.causes)), packed
 
 
-def _fitted(matrix: DiagnosisMatrix, asked: Sequence[_Asked]) -> list[tuple[Strength, ...]]:
-    """The strengths of some families; those of one shape are fitted together, which changes none of them."""
+def _fitted(matrix: DiagnosisMatrix, asked: Sequence[_Asked]) -> list[Float]:
+    """The strengths of some families, `Strength` as columns, shape (n_causes, 3) each.
+
+    Those of one shape are fitted together, which changes none of them.
+    """
     families = [Family(one.effect, one.causes, (matrix.burden_without(one.left_out),)) for one in asked]
     counted = tables.count(matrix.packed, families)
     alike = defaultdict(list)
     for place, family in enumerate(families):
         alike[len(family.parents), family.n_groups].append(place)
-    found: dict[int, tuple[Strength, ...]] = {}
+    found: dict[int, Float] = {}
     for (_, n_strata), places in alike.items():
         stacked = np.concatenate([families[place].trim(counted.family(place)[None]) for place in places])
         fitted = noisy_or.fit(stacked, n_strata, kernels=matrix.kernels)
         thetas = fitted.theta, *strength_intervals(fitted, stacked, kernels=matrix.kernels)
-        lambdas = noisy_or.strength(np.stack(thetas, axis=-1)).tolist()
-        for place, rows in zip(places, lambdas, strict=True):
-            found[place] = tuple([Strength(*row) for row in rows])
+        lambdas = noisy_or.strength(np.stack(thetas, axis=-1))
+        found |= {place: one.copy() for place, one in zip(places, lambdas, strict=True)}
     return [found[place] for place in range(len(asked))]
