@@ -1,5 +1,7 @@
 """What the tools work on is opened once, and opened again when it has changed."""
 
+import gc
+import weakref
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,20 @@ def test_a_store_that_was_absent_is_found_once_it_is_there(tmp_path):
         resources.open_dataset(str(store))
     fit(tmp_path, store, "4019")
     assert resources.open_dataset(str(store)).vocabulary.keys == ("4019",)
+
+
+def test_what_stays_is_set_aside_from_collections_and_a_store_goes_all_the_same(tmp_path):
+    resources._set_aside_what_stays.cache_clear()
+    gc.unfreeze()
+    for name in ("first", "second"):
+        fit(tmp_path, tmp_path / name, "4019")
+        resources.open_dataset(str(tmp_path / name))
+    assert len(gc.get_objects()) < gc.get_freeze_count()
+    gone = weakref.ref(resources.open_dataset(str(tmp_path / "first")))
+    gc.freeze()
+    resources._dataset.cache_clear()
+    assert gone() is None
+    gc.unfreeze()
 
 
 def test_a_store_is_one_by_whatever_name_and_wherever_one_stands(tmp_path, monkeypatch):
