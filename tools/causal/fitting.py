@@ -11,6 +11,7 @@ from tools.causal.matrix import BurdenMeasure, DiagnosisMatrix
 from tools.causal.orientation import IDENTIFIED_NATS, Direction, time_evidence
 from tools.causal.scores import Method, Score, Wanted
 from tools.causal.strengths import strengths
+from tools.causal.toggled import toggled_scores
 from tools.numerics.counting import Columns
 
 IdentifiedBy = Literal["time", "score", "nothing"]
@@ -173,7 +174,7 @@ def _weighed(
     asked = [
         np.array([effect, *parents, *some]) for (effect, parents), some in zip(families, others, strict=True)
     ]
-    found = scores.toggled_scores(matrix, families, asked, method)
+    found = toggled_scores(matrix, families, asked, method)
     gains = {}
     for (effect, parents), some, values in zip(families, others, found, strict=True):
         whole, *changed = values.tolist()
