@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 import pytest
@@ -42,22 +43,52 @@ def test_a_detail_loses_its_words_and_keeps_its_place(caplog, level):
     assert "withheld" in caplog.text
 
 
-def test_what_is_no_detail_and_what_others_write_is_left_as_it_is(caplog):
+def test_what_is_no_detail_and_what_is_written_after_it_is_left_as_it_is(caplog):
     caplog.set_level(logging.DEBUG)
     logger = new_logger()
     with withheld_details():
         logger.info("retrying in %d s", 2)
-        other = threading.Thread(target=logger.debug, args=("of another thread",))
-        other.start()
-        other.join()
     with pytest.raises(ValueError, match="x"), withheld_details():
         raise ValueError("x")
     logger.debug("after")
-    assert [record.getMessage() for record in caplog.records] == [
-        "retrying in 2 s",
-        "of another thread",
-        "after",
-    ]
+    assert [record.getMessage() for record in caplog.records] == ["retrying in 2 s", "after"]
+
+
+def test_a_client_s_own_threads_write_no_words_either(caplog):
+    """Neither one that it starts nor one that waited for work; while another still asks, nothing changes."""
+    caplog.set_level(logging.DEBUG)
+    logger = new_logger()
+    with ThreadPoolExecutor(1) as pool, withheld_details():
+        with withheld_details():
+            started = threading.Thread(target=logger.debug, args=(PROMPT,))
+            started.start()
+            started.join()
+        pool.submit(logger.debug, PROMPT).result()
+    assert len(caplog.records) == 2
+    assert PROMPT not in written(caplog)
+
+
+def test_a_field_that_a_line_carries_is_kept_without_its_words(caplog):
+    """As formatters write fields, and some cannot do without theirs."""
+    caplog.set_level(logging.DEBUG)
+    with withheld_details():
+        new_logger().debug("Sending request", extra={"payload": {"messages": [PROMPT]}})
+    assert PROMPT not in written(caplog)
+    assert "withheld" in caplog.records[0].payload
+
+
+def test_another_library_may_set_a_record_factory_meanwhile(caplog):
+    caplog.set_level(logging.DEBUG)
+    with withheld_details():
+        pass
+    before = logging.getLogRecordFactory()
+    logging.setLogRecordFactory(logging.LogRecord)
+    try:
+        with withheld_details():
+            new_logger().debug("Request options: %s", PROMPT)
+    finally:
+        logging.setLogRecordFactory(before)
+    assert PROMPT not in written(caplog)
 
 
 def test_a_formatter_may_copy_a_record_meanwhile(caplog):
