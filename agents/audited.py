@@ -9,6 +9,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 
+from agents.budget import tokens_told
 from tools.safety.audit import audit_log
 
 
@@ -55,9 +56,8 @@ class _ServiceAudit(BaseCallbackHandler):
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:  # noqa: ANN401
         generation = response.generations[0][0] if response.generations[0] else None
         message = generation.message if isinstance(generation, ChatGeneration) else None
-        usage = getattr(message, "usage_metadata", None) or {}
-        tokens = {"tokens_in": usage.get("input_tokens"), "tokens_out": usage.get("output_tokens")}
-        audit_log().append("model answer", of=self._lines.pop(run_id, None), **tokens)
+        n_in, n_out = tokens_told(message) or (None, None)
+        audit_log().append("model answer", of=self._lines.pop(run_id, None), tokens_in=n_in, tokens_out=n_out)
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:  # noqa: ANN401
         failed = str(getattr(error, "status_code", None) or type(error).__name__)

@@ -19,6 +19,7 @@ CHARACTERS_PER_TOKEN = 4
 SECONDS = "seconds_taken"
 _PAID = frozenset({"max_tokens", "max_usd"})
 _TOLD_FROM = 0.8
+_MOST_TOKENS = 10**9  # of one request
 _STILL_TO_ASK = 3  # an amendment that looks something up, and the decision
 
 
@@ -231,21 +232,28 @@ class Meter:
         return said
 
     def _add(self, model: str, heard: Sequence[BaseMessage], said: AIMessage | None, seconds: float) -> None:
-        usage = said.usage_metadata if said else None
-        is_told = bool(usage and usage["input_tokens"] + usage["output_tokens"])
-        if usage and is_told:
-            tokens_in, tokens_out = usage["input_tokens"], usage["output_tokens"]
-        else:
-            tokens_in, tokens_out = tokens_in_text(heard), tokens_in_text([said] if said else [])
+        told = tokens_told(said)
+        tokens_in, tokens_out = told or (tokens_in_text(heard), tokens_in_text([said] if said else []))
         use = Use(
             requests=1,
             tokens_in=tokens_in,
             tokens_out=tokens_out,
-            estimated=int(not is_told),
+            estimated=int(told is None),
             largest=tokens_in + tokens_out,
             seconds=round(seconds, 3),
         )
         self.spent = joined(self.spent, {model: use})
+
+
+def tokens_told(said: BaseMessage | None) -> tuple[int, int] | None:
+    """Tokens read and written as a service tells them; None where it tells none, or what they cannot be.
+
+    What it tells is its own text: a word there must reach no log, a number below nought no budget.
+    """
+    usage = getattr(said, "usage_metadata", None) or {}
+    n_in, n_out = usage.get("input_tokens"), usage.get("output_tokens")
+    are_counts = all(type(n) is int and 0 <= n <= _MOST_TOKENS for n in (n_in, n_out))
+    return (n_in, n_out) if are_counts and n_in + n_out else None
 
 
 def tokens_in_text(messages: Sequence[BaseMessage]) -> int:

@@ -6,7 +6,9 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from langchain_core.exceptions import ModelConnectionError, ModelTimeoutError
+from langchain_core.messages import AIMessage, BaseMessage, UsageMetadata
 
+from agents.budget import tokens_told
 from tools.safety.errors import ProviderError
 from tools.safety.limits import SECONDS, request_seconds
 
@@ -65,6 +67,25 @@ def provider_error(error: Exception) -> ProviderError:
     return ProviderError(
         f"model service at {host}: not a chat completion ({type(error).__name__}); check {_ADDRESS}"
     )
+
+
+def require_answer(said: BaseMessage) -> AIMessage:
+    """What came of a request, if it is a model's answer, with its tokens where they can be true.
+
+    Clients do not check what a service says of them, and with a word there an answer could not be kept.
+
+    Raises:
+        TypeError: its role is one that nobody knows, of which clients make a message of another kind.
+    """
+    if not isinstance(said, AIMessage):
+        raise TypeError("no message of a model")
+    if said.usage_metadata is None:
+        return said
+    tokens = tokens_told(said)
+    counted = tokens and UsageMetadata(
+        input_tokens=tokens[0], output_tokens=tokens[1], total_tokens=sum(tokens)
+    )
+    return said.model_copy(update={"usage_metadata": counted})
 
 
 def _host(error: Exception) -> str:

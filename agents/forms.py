@@ -17,6 +17,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_function, convert_to_openai_tool
 
 from agents.answers import Answer, Unreadable, read, validate
+from agents.budget import tokens_told
 from agents.endpoints import STATISTICAL
 from agents.settings import AnswerForm
 
@@ -126,7 +127,7 @@ def with_room(
     model: Runnable[list[BaseMessage], AIMessage], response: AIMessage
 ) -> Runnable[list[BaseMessage], AIMessage]:
     """The model with more room for its answer than the response had that was cut."""
-    written = response.usage_metadata["output_tokens"] if response.usage_metadata else 0
+    _, written = tokens_told(response) or (0, 0)
     return model.bind(max_tokens=max(_LEAST_ROOM, 2 * written))
 
 

@@ -20,7 +20,7 @@ from agents.endpoints import (
     require_near_client,
     why_near,
 )
-from agents.failures import is_transient, provider_error, retry_after_s
+from agents.failures import is_transient, provider_error, require_answer, retry_after_s
 from agents.reasoner import StatisticalReasoner
 from agents.recording import recorded
 from agents.settings import Settings
@@ -169,7 +169,7 @@ def request(
     )
     try:
         with a_place(host), withheld_details():
-            return retrying(model.invoke, messages)
+            return require_answer(retrying(model.invoke, messages))
     except (RecursionError, ValidationError, IikeaError):
         raise
     except Exception as error:  # noqa: BLE001 - every client library has its own exceptions: map them all

@@ -30,8 +30,8 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, ValidationError
 
-from agents.budget import CHARACTERS_PER_TOKEN, SECONDS
-from agents.failures import provider_error
+from agents.budget import CHARACTERS_PER_TOKEN, SECONDS, tokens_told
+from agents.failures import provider_error, require_answer
 from agents.reasoner import StatisticalReasoner
 from tools.safety.errors import IikeaError, InputError, ProviderError
 from tools.safety.files import write_whole
@@ -118,9 +118,7 @@ class StoredAnswers(Recording):
         if self.replay and known is None:
             raise (stored and stored.failure) or InputError("replay", _NOT_STORED)
         message = (known or self._asked(request["model"], path, ask)).message
-        usage = message.usage_metadata if message else None
-        tokens = (usage["input_tokens"], usage["output_tokens"]) if usage else (0, 0)
-        self._count(request["model"], *tokens, paid=known is None)
+        self._count(request["model"], *(tokens_told(message) or (0, 0)), paid=known is None)
         if message is None:
             raise RecursionError("the arguments of a tool call in the stored answer cannot be parsed")
         return message
@@ -130,10 +128,10 @@ class StoredAnswers(Recording):
         paid: dict[str, tuple[int, int]] = {}
         for path in self.folder.glob("*/*.json"):
             stored = self._load(path)
-            usage = stored.message.usage_metadata if stored and stored.message else None
-            if stored and usage:
+            tokens = tokens_told(stored.message) if stored else None
+            if stored and tokens:
                 read, written = paid.get(stored.model, (0, 0))
-                paid[stored.model] = (read + usage["input_tokens"], written + usage["output_tokens"])
+                paid[stored.model] = (read + tokens[0], written + tokens[1])
         return paid
 
     def _path(self, request: dict[str, Any]) -> Path:
@@ -144,7 +142,7 @@ class StoredAnswers(Recording):
         """The service's answer with the time it took, stored as it is read again."""
         began = monotonic()
         try:
-            message = ask()
+            message = require_answer(ask())
         except (RecursionError, ValidationError):
             self._store(path, {"model": model, "answer": None})
             return _Stored(model, None, None)

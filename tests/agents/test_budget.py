@@ -1,12 +1,22 @@
 """What a run took adds up whatever the order, and is priced only where every price is known."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage
 
+from agents.answers import Query
 from agents.budget import Meter, Use, Used, cost_of, is_nearly_spent, joined, measures, told
+from agents.model import ask
+from agents.recording import StoredAnswers, recording
 from agents.settings import Settings
+from tests.agents.cases import query_case
+from tests.agents.service import MODEL, served
+from tests.fakes.replies import Usage, finish, tool_call
+from tools.safety.audit import audit_log
+from tools.safety.audit_check import latest
 from tools.safety.errors import BudgetExceeded
 
 COUNT = st.integers(0, 10_000)
@@ -127,3 +137,23 @@ def test_a_notice_names_every_budget_of_which_four_fifths_are_used():
     assert len(notices) == 2
     assert "80% of budget 'model calls'" in notices[0]
     assert "'USD'" in notices[1]
+
+
+@pytest.mark.parametrize("told_in", ["Zebediah", -5, 1.5, 10**400, [1]], ids=lambda told_in: str(told_in)[:8])
+@pytest.mark.parametrize("kept", [False, True])
+def test_tokens_that_are_no_count_are_estimated_and_stand_in_no_log(told_in, kept, tmp_path, recwarn):
+    """Tokens are text of the service: taken as they are, a word of it was logged and -5 made room."""
+    reply = finish("length", tool_call("Query", {"query": "a"}, Usage(told_in, told_in)))
+    settings = Settings(model=MODEL, max_tokens=10_000)
+    with served([reply, replace(reply, finish_reason="tool_calls")]), recording(kept_in(tmp_path, kept)):
+        reply = ask(query_case(), Query, settings, admit=lambda answer: answer.query)
+    (spent,) = reply.spent.values()
+    assert (spent["requests"], spent["estimated"]) == (2, 2)
+    assert 100 < spent["tokens_in"] < 10_000
+    assert all(entry.get("tokens_in") is None for entry in latest(audit_log().path, 10))
+    assert StoredAnswers(tmp_path).paid() == {}
+    assert not recwarn.list
+
+
+def kept_in(folder, kept):
+    return StoredAnswers(folder) if kept else None

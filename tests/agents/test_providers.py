@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from langchain_core.messages import HumanMessage
 
 from agents.providers import open_model, request
+from agents.recording import StoredAnswers, recording
 from tests.agents.service import KEY, MODEL, served
-from tests.fakes.model_server import drop, html, no_choices, status, text
+from tests.fakes.model_server import Reply, drop, html, no_choices, status, text
 from tools.safety.errors import InputError, ProviderError
 
 ASKED = [HumanMessage("well?")]
@@ -208,3 +209,16 @@ def test_the_next_request_goes_with_the_key_that_the_environment_has_then(monkey
 
 def test_the_statistical_model_needs_no_setting():
     assert open_model("statistical").invoke(ASKED).text
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_what_a_stranger_says_is_no_answer_and_is_not_kept(recorded, tmp_path):
+    """A service whose messages have a role that nobody knows: the client makes something else of them."""
+    odd = Reply({"role": "Zebediah", "content": '{"query": "a"}'})
+    to = StoredAnswers(tmp_path) if recorded else None
+    with served([odd]) as server, recording(to), pytest.raises(ProviderError, match="not a chat") as failed:
+        request(open_model(MODEL), [HumanMessage("q")], "host")
+    assert len(server.bodies) == 1
+    assert not failed.value.stayed_away
+    assert "Zebediah" not in str(failed.value)
+    assert not list(tmp_path.glob("*/*"))

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache, wraps
+from functools import cache
 from typing import Any
 
 _WITHHELD = "withheld: written while a service was asked, it may hold what was sent"
@@ -39,9 +39,8 @@ def _withhold() -> None:
     """Once for the process; a record factory would not see the fields, and another may take its place."""
     made = logging.Logger.makeRecord
 
-    @wraps(made)
     def without_details(
-        logger: logging.Logger,
+        self: logging.Logger,
         name: str,
         level: int,
         fn: str,
@@ -56,7 +55,7 @@ def _withhold() -> None:
         if _asking and level < logging.INFO:
             msg, args, exc_info, sinfo = _WITHHELD, (), None, None
             extra = dict.fromkeys(extra or (), _WITHHELD)
-        return made(logger, name, level, fn, lno, msg, args, exc_info, func, extra, sinfo)
+        return made(self, name, level, fn, lno, msg, args, exc_info, func, extra, sinfo)
 
     logging.Logger.makeRecord = without_details  # type: ignore[method-assign]
 
