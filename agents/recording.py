@@ -34,8 +34,9 @@ from agents.budget import CHARACTERS_PER_TOKEN, SECONDS, tokens_told
 from agents.failures import provider_error, require_answer
 from agents.reasoner import StatisticalReasoner
 from tools.safety.errors import IikeaError, InputError, ProviderError
-from tools.safety.files import write_whole
+from tools.safety.files import write_first, write_whole
 
+_AWAY = ".away"
 _NOT_STORED = "the answer to a request is not stored; have it asked for first, without --replay"
 
 
@@ -92,8 +93,8 @@ class _Stored(NamedTuple):
 class StoredAnswers(Recording):
     """Answers in a private folder, one file each, named by the sha256 of its request.
 
-    Where a service stayed away that is kept too, so that a replay goes to the fallback as the run did; who
-    does not replay asks again.
+    Where a service stayed away that is kept beside it, so that a replay goes to the fallback as the run did;
+    who does not replay asks again. Of several processes that ask the same, all go on with the first answer.
 
     Args:
         folder: of the answers; made if missing.
@@ -113,10 +114,10 @@ class StoredAnswers(Recording):
             RecursionError: the answer was, or is, one that cannot be parsed.
         """
         path = self._path(request)
-        stored = self._load(path)
-        known = stored if stored and not stored.failure else None
+        known = self._load(path)
         if self.replay and known is None:
-            raise (stored and stored.failure) or InputError("replay", _NOT_STORED)
+            away = self._load(path.with_suffix(_AWAY))
+            raise (away and away.failure) or InputError("replay", _NOT_STORED)
         message = (known or self._asked(request["model"], path, ask)).message
         self._count(request["model"], *(tokens_told(message) or (0, 0)), paid=known is None)
         if message is None:
@@ -144,26 +145,29 @@ class StoredAnswers(Recording):
         try:
             message = require_answer(ask())
         except (RecursionError, ValidationError):
-            self._store(path, {"model": model, "answer": None})
-            return _Stored(model, None, None)
+            return self._first(path, {"model": model, "answer": None})
         except IikeaError:
             raise
         except Exception as error:
-            failure, stored = provider_error(error), self._load(path)
-            if failure.stayed_away and (stored is None or stored.failure):
+            failure = provider_error(error)
+            if failure.stayed_away:
                 told = {"message": str(failure), "status": failure.status, "stayed_away": True}
-                self._store(path, {"model": model, "failed": told})
+                self._store(path.with_suffix(_AWAY), {"model": model, "failed": told}, write_whole)
             raise
         taken = {SECONDS: round(monotonic() - began, 3)}
         timed = message.model_copy(update={"response_metadata": message.response_metadata | taken})
-        self._store(path, {"model": model, "answer": messages_to_dict([timed])[0]})
-        return self._load(path) or _Stored(model, timed, None)
+        return self._first(path, {"model": model, "answer": messages_to_dict([timed])[0]})
 
-    def _store(self, path: Path, document: dict[str, Any]) -> None:
+    def _first(self, path: Path, document: dict[str, Any]) -> _Stored:
+        """What is stored: the document, or another that was there before it."""
+        self._store(path, document, write_first)
+        return self._load(path) or _stored(document)
+
+    def _store(self, path: Path, document: dict[str, Any], write: Callable[[Path, bytes], None]) -> None:
         try:
             for folder in (self.folder, path.parent):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_whole(path, json.dumps(document, sort_keys=True).encode())
+            write(path, json.dumps(document, sort_keys=True).encode())
         except OSError as error:
             rule = f"cannot be stored ({error.strerror}); make room or name another folder"
             raise InputError("answers", rule) from None

@@ -126,6 +126,35 @@ def test_a_service_that_stays_away_does_so_in_the_replay_until_it_has_answered(n
     assert len(list(tmp_path.glob("*/*.json"))) == 1
 
 
+@pytest.mark.parametrize("then", [text("second"), status(503, {"Retry-After": "0"})])
+def test_of_two_who_ask_at_one_time_both_go_on_with_the_first_answer(then, tmp_path):
+    """Both runs are replayed as they went, whoever wrote last."""
+    first: list[str] = []
+
+    def answer(body):
+        if not first:
+            first.append("asked")
+            first.append(answered(StoredAnswers(tmp_path)).text)
+            return then
+        return text("first") if len(first) == 1 else then
+
+    with served(answer):
+        second = answered(StoredAnswers(tmp_path)).text
+    assert [first[1], second] == ["first"] * 2
+    assert answered(StoredAnswers(tmp_path, replay=True)).text == "first"
+
+
+def test_a_failure_that_is_stored_last_hides_no_answer(tmp_path, monkeypatch):
+    """Two processes: the one looks, finds nothing and stores its failure after the other's answer."""
+    with served([text("yes")]):
+        answered(StoredAnswers(tmp_path))
+    monkeypatch.setattr(StoredAnswers, "_load", lambda *_: None)
+    with served(lambda body: AWAY), pytest.raises(ProviderError):
+        answered(StoredAnswers(tmp_path))
+    monkeypatch.undo()
+    assert answered(StoredAnswers(tmp_path, replay=True)).text == "yes"
+
+
 def test_a_service_that_cannot_be_reached_is_so_in_the_replay(tmp_path, monkeypatch):
     monkeypatch.setattr("agents.providers._wait_s", lambda state: 0.0)
     with served([]) as server:
@@ -182,7 +211,7 @@ def test_an_answer_that_finds_no_room_is_an_error_and_leaves_nothing_half_writte
     def full(path, content):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("agents.recording.write_whole", full)
+    monkeypatch.setattr("agents.recording.write_first", full)
     with served([text("yes")]) as server, pytest.raises(InputError, match=r"No space left.*make room"):
         answered(StoredAnswers(tmp_path))
     assert len(server.requests) == 1

@@ -5,13 +5,21 @@ from pathlib import Path
 import pytest
 
 from tools.safety import files
-from tools.safety.files import PUBLIC, write_whole
+from tools.safety.files import PUBLIC, write_first, write_whole
 
 
 def test_a_file_is_replaced_whole_and_leaves_no_draft(tmp_path: Path) -> None:
     write_whole(tmp_path / "x", b"first")
     write_whole(tmp_path / "x", b"second", PUBLIC)
     assert (tmp_path / "x").read_bytes() == b"second"
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_who_writes_first_stays_and_leaves_no_draft(tmp_path: Path) -> None:
+    write_first(tmp_path / "x", b"first")
+    write_first(tmp_path / "x", b"second")
+    assert (tmp_path / "x").read_bytes() == b"first"
+    assert (tmp_path / "x").stat().st_mode & 0o777 == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
