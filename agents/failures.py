@@ -12,14 +12,20 @@ from agents.budget import tokens_told
 from tools.safety.errors import ProviderError
 from tools.safety.limits import SECONDS, request_seconds
 
-_TRANSIENT = {408, 409, 429, 500, 502, 503, 504, 529}
+_TRANSIENT = {408, 409, 429, *range(500, 600)}
+_FORM = "the model's name and the form of answers (`iikea doctor --model` tells which forms it knows)"
 _SETTINGS = {
-    400: "the model's name and the form of answers (`iikea doctor --model` tells which forms it knows)",
+    400: _FORM,
     401: "the API key (OPENAI_API_KEY for OpenAI and compatible servers)",
+    402: "the credit of the account",
     403: "the permissions of the API key (OPENAI_API_KEY for OpenAI and compatible servers)",
     404: "the model's name and the address (base_url or OPENAI_BASE_URL)",
+    413: "how much it takes, and name a model that reads longer questions or set fewer `passages`",
+    422: _FORM,
 }
+_LATER = "try again later, or name one to fall back on (fallback_model)"
 _ADDRESS = "its address (base_url or OPENAI_BASE_URL; AZURE_OPENAI_ENDPOINT for Azure)"
+_LONGEST_S = 1e9
 _SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 
@@ -32,7 +38,7 @@ def retry_after_s(error: BaseException) -> float | None:
     """The wait that a service asked for, in seconds or by a date; None where it did not."""
     text = getattr(getattr(error, "response", None), "headers", {}).get("retry-after", "")
     if _SECONDS.fullmatch(text):
-        return float(text)
+        return min(float(text), _LONGEST_S)
     try:
         return max(parsedate_to_datetime(text).timestamp() - time.time(), 0.0)
     except ValueError:
@@ -53,9 +59,11 @@ def provider_error(error: Exception) -> ProviderError:
     status, host = _status(error), _host(error)
     if status in _SETTINGS:
         return ProviderError(f"model service at {host} answered {status}: check {_SETTINGS[status]}", status)
+    if status in _TRANSIENT:
+        said = f"model service at {host} answered {status}: {_LATER}"
+        return ProviderError(said, status, retry_after_s(error), stayed_away=True)
     if status is not None:
-        said = f"model service at {host} answered {status}"
-        return ProviderError(said, status, retry_after_s(error), stayed_away=status in _TRANSIENT)
+        return ProviderError(f"model service at {host} answered {status}: check {_ADDRESS}", status)
     if isinstance(error, ModelTimeoutError):
         said = (
             f"no whole answer from the model service at {host} in {request_seconds():g} s: check {_ADDRESS}, "

@@ -1,5 +1,6 @@
 """Model services that fail: what is retried, how often, how long; and what the error tells."""
 
+import json
 import socket
 from email.utils import formatdate
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ from tests.fakes.model_server import Reply, drop, html, no_choices, status, text
 from tools.safety.errors import InputError, ProviderError
 
 ASKED = [HumanMessage("well?")]
-TRANSIENT = (408, 409, 429, 500, 502, 503, 504)
+TRANSIENT = (408, 409, 429, 500, 502, 503, 504, 520, 529)
 
 
 class Clock:
@@ -72,14 +73,19 @@ def test_m2_a_wait_that_is_too_long_is_refused_at_once():
 @pytest.mark.parametrize("code", TRANSIENT)
 def test_m3_a_service_that_fails_for_ever_gets_four_requests(code):
     with served(lambda body: status(code)) as server, Clock() as clock:
-        assert failure().status == code
+        error = failure()
+    assert (error.status, error.stayed_away) == (code, True)
+    assert "later, or name one to fall back on (fallback_model)" in str(error)
     assert len(server.requests) == 4
     assert clock.waits == sorted(clock.waits)
 
 
 @pytest.mark.parametrize(
     ("code", "setting"),
-    [(400, "model's name"), (401, "OPENAI_API_KEY"), (403, "OPENAI_API_KEY"), (404, "model")],
+    [
+        *((400, "model's name"), (401, "OPENAI_API_KEY"), (403, "OPENAI_API_KEY"), (404, "model")),
+        *((402, "credit"), (405, "base_url"), (413, "longer"), (418, "base_url"), (422, "doctor")),
+    ],
 )
 def test_m4_what_a_retry_cannot_mend_gets_one_request_and_names_the_setting(code, setting):
     echoed = status(code, message=f"Incorrect API key provided: {KEY}")
@@ -89,6 +95,11 @@ def test_m4_what_a_retry_cannot_mend_gets_one_request_and_names_the_setting(code
     assert error.status == code
     assert setting in str(error)
     assert server.url.split("/")[2] in str(error)
+
+
+def test_m2_a_wait_without_end_is_a_number_that_json_can_hold():
+    with served([status(429, {"Retry-After": "9" * 400})]), Clock():
+        assert json.loads(json.dumps(failure().retry_after_s, allow_nan=False)) > 3600
 
 
 @pytest.mark.parametrize("fault", [drop(), drop(text("a long enough answer"), after=40)])
