@@ -44,3 +44,13 @@ def test_what_comes_in_time_comes_whole_and_the_next_request_has_its_own_time():
         for _ in range(3):
             assert post(server, 5.0) == "x"
             time.sleep(0.1)
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "all_proxy"])
+def test_the_next_client_goes_by_the_proxy_that_the_environment_names_then(variable, monkeypatch):
+    far = "http://service.example.org/v1/models"
+    with ModelServer([]) as proxy:
+        timed_client(5.0, is_direct=False)
+        monkeypatch.setenv(variable, proxy.url.removesuffix("/v1"))
+        timed_client(5.0, is_direct=False).get(far)
+        assert [request.path for request in proxy.requests] == [far]

@@ -4,14 +4,17 @@ Timeouts of httpx are for one read: a byte a second outlasts them all. Here each
 gets no more than what is left of the request's time, in the thread that asks; none other is needed.
 """
 
+import os
 import ssl
 import time
 from collections.abc import Iterable
 from contextvars import ContextVar
-from functools import cache
+from functools import lru_cache
 from typing import Any, Protocol
 
 _LEAST_S = 0.001
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+_READ = frozenset({*_PROXIES, "ssl_cert_file", "ssl_cert_dir"})  # by a client that is made
 _ends_s: ContextVar[float | None] = ContextVar("ends_s", default=None)
 
 
@@ -98,15 +101,24 @@ def _left(timeout: float | None) -> float | None:
     return left if timeout is None else min(timeout, left)
 
 
-@cache
 def timed_client(seconds: float, *, is_direct: bool, proxy: str | None = None) -> Any:  # noqa: ANN401
     """The client of OpenAI's library that ends each request after so many seconds, its body read.
+
+    One for all who ask so while the environment names the same proxies and certificates.
 
     Args:
         seconds: from the connection to the last byte; it holds for answers that are not streamed.
         is_direct: whether to use no proxy, and to follow no redirect.
         proxy: by which to go, instead of that of the environment.
     """
+    read = ((name, value) for name, value in os.environ.items() if name.lower() in _READ)
+    return _kept_client(seconds, is_direct, proxy, frozenset(read))
+
+
+@lru_cache(maxsize=32)
+def _kept_client(
+    seconds: float, is_direct: bool, proxy: str | None, _read: frozenset[tuple[str, str]]
+) -> Any:  # noqa: ANN401
     from openai import DefaultHttpxClient
 
     class TimedClient(DefaultHttpxClient):
