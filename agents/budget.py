@@ -251,9 +251,9 @@ def tokens_told(said: BaseMessage | None) -> tuple[int, int] | None:
     What it tells is its own text: a word there must reach no log, a number below nought no budget.
     """
     usage = getattr(said, "usage_metadata", None) or {}
-    n_in, n_out = usage.get("input_tokens"), usage.get("output_tokens")
-    are_counts = all(type(n) is int and 0 <= n <= _MOST_TOKENS for n in (n_in, n_out))
-    return (n_in, n_out) if are_counts and n_in + n_out else None
+    both = (usage.get("input_tokens"), usage.get("output_tokens"))
+    counts = [n for n in both if type(n) is int and 0 <= n <= _MOST_TOKENS]
+    return (counts[0], counts[1]) if len(counts) == len(both) and any(counts) else None
 
 
 def tokens_in_text(messages: Sequence[BaseMessage]) -> int:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 _LEAST_S = 0.001
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
-_READ = frozenset({*_PROXIES, "ssl_cert_file", "ssl_cert_dir"})  # by a client that is made
+_READ = (*_PROXIES, *map(str.upper, _PROXIES), "SSL_CERT_FILE", "SSL_CERT_DIR")  # by a client that is made
 _ends_s: ContextVar[float | None] = ContextVar("ends_s", default=None)
 
 
@@ -111,14 +111,11 @@ def timed_client(seconds: float, *, is_direct: bool, proxy: str | None = None) -
         is_direct: whether to use no proxy, and to follow no redirect.
         proxy: by which to go, instead of that of the environment.
     """
-    read = ((name, value) for name, value in os.environ.items() if name.lower() in _READ)
-    return _kept_client(seconds, is_direct, proxy, frozenset(read))
+    return _kept_client(seconds, is_direct, proxy, tuple(map(os.environ.get, _READ)))
 
 
 @lru_cache(maxsize=32)
-def _kept_client(
-    seconds: float, is_direct: bool, proxy: str | None, _read: frozenset[tuple[str, str]]
-) -> Any:  # noqa: ANN401
+def _kept_client(seconds: float, is_direct: bool, proxy: str | None, _read: tuple[str | None, ...]) -> Any:  # noqa: ANN401
     from openai import DefaultHttpxClient
 
     class TimedClient(DefaultHttpxClient):
