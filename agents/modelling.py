@@ -7,7 +7,7 @@ from agents.budget import NOTHING, Used
 from agents.cases import ModelCase, ModelLimits
 from agents.model import Reply, ask
 from agents.settings import Settings
-from tools.nof1.components import MOST_EDGES, MOST_LAG, MOST_LATENTS, MOST_ORDER
+from tools.nof1.components import MOST_EDGES, MOST_LAG, MOST_LATENTS, MOST_ORDER, MOST_OUTCOMES
 from tools.nof1.prior_predictive import PriorPredictive, prior_predictive
 from tools.nof1.series import Series
 from tools.nof1.spec import ModelSpec
@@ -55,7 +55,7 @@ def specify(
 
     Raises:
         Held: the question, a name or a unit may identify a person, and nobody says that it was looked at.
-        InputError: the question is longer than 2,000 characters.
+        InputError: the question is longer than 2,000 characters, or there are more outcomes than a model holds.
         Inadmissible: still against a rule, or implausible, after two repairs; by place and rule.
         ModelOutputError: still unreadable after two repairs, or cut short twice.
         Declined: the model, or a filter of its service, declined.
@@ -81,7 +81,14 @@ def model_case(series: Series, question: str) -> ModelCase:
     Args:
         series: of the person.
         question: as asked.
+
+    Raises:
+        InputError: there are more outcomes than a model holds.
     """
+    if sum(variable.role == "outcome" for variable in series.variables) > MOST_OUTCOMES:
+        raise InputError(
+            "variables", f"more than {MOST_OUTCOMES} outcomes; keep those that the question is of"
+        )
     limits = ModelLimits(
         max_order=MOST_ORDER,
         max_lag=min(MOST_LAG, series.n_steps // _STEPS_PER_LAG),

@@ -1,10 +1,13 @@
 """How the statistical reasoner specifies one person's model: by autocorrelations, with weak priors."""
 
 import math
+from typing import get_args
 
 from agents.answers import ProposedModel
 from agents.cases import ModelCase
 from tools.nof1.components import (
+    MOST_COVARIATES,
+    MOST_EFFECTS,
     AutoRegression,
     Bernoulli,
     CovariateEffect,
@@ -20,28 +23,26 @@ from tools.nof1.components import (
 )
 from tools.nof1.parameters import DAYS
 from tools.nof1.priors import AnywherePrior, Beta, Gamma, HalfNormal, Normal
-from tools.nof1.variables import Summary
+from tools.nof1.variables import Role, Summary
 
 _LEAST_CORRELATION = 0.2
 _BEYOND_NEIGHBOURS = 0.1
 _LEVEL = 1.5
 _LINKED = 0.5
 _SPAN = 4.0
-_MOST_EFFECTS = 10
-_MOST_COVARIATES = 20
 
 
 def propose_model(case: ModelCase) -> ProposedModel:
     """A level that may wander, with what the autocorrelations call for and every exposure and covariate.
 
     Everything acts within its step; an exposure may carry over. A covariate may act on exposures too. Priors
-    are weakly informative: centred where the outcome is, as wide as it was seen to vary.
+    are weakly informative: centred where the outcome is, as wide as it was seen to vary. Exposures and
+    covariates beyond what a model holds are left out, and the explanation says so.
     """
-    by_role = {
-        role: [one for one in case.variables if one.role == role] for role in ("exposure", "covariate")
-    }
-    exposures, covariates = by_role["exposure"][:_MOST_EFFECTS], by_role["covariate"][:_MOST_COVARIATES]
-    outcomes = [one for one in case.variables if one.role == "outcome"]
+    outcomes, all_exposures, all_covariates = (
+        [one for one in case.variables if one.role == role] for role in get_args(Role)
+    )
+    exposures, covariates = all_exposures[:MOST_EFFECTS], all_covariates[:MOST_COVARIATES]
     models = [_Rules(case, outcome).model(exposures, covariates) for outcome in outcomes]
     pairs = [(cause, effect) for effect in outcomes for cause in (*exposures, *covariates)]
     pairs += [(cause, effect) for effect in exposures for cause in covariates]
@@ -52,7 +53,17 @@ def propose_model(case: ModelCase) -> ProposedModel:
         explanation=(
             "By rule: components by the autocorrelations, priors as wide as what was seen, effects within "
             "the step. It takes for granted that nothing unrecorded acts on exposure and outcome alike."
+            + _left_out(len(all_exposures) - len(exposures), len(all_covariates) - len(covariates))
         ),
+    )
+
+
+def _left_out(n_exposures: int, n_covariates: int) -> str:
+    if not n_exposures and not n_covariates:
+        return ""
+    return (
+        f" Left out, as a model holds {MOST_EFFECTS} and {MOST_COVARIATES} of them: the last {n_exposures} "
+        f"exposures and {n_covariates} covariates."
     )
 
 

@@ -79,6 +79,37 @@ def test_every_exposure_and_covariate_has_its_effect_and_covariates_may_confound
     assert "takes for granted" in answer.explanation
 
 
+def crowd(**numbers):
+    """A person with so many variables of each role."""
+    variables = [
+        Variable(name=f"{role} {k}", unit="points", role=role, kind="continuous")
+        for role, number in numbers.items()
+        for k in range(number)
+    ]
+    values = np.random.default_rng(0).normal(size=(60, len(variables)))
+    return Series(tuple(variables), values)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "n_edges", "left_out"),
+    [
+        ({"outcome": 5, "exposure": 10, "covariate": 20}, 5 * 30 + 10 * 20, ()),
+        ({"outcome": 1, "exposure": 12, "covariate": 22}, 30 + 10 * 20, ("2 exposures", "2 covariates")),
+    ],
+)
+def test_as_many_variables_as_a_model_holds_are_modelled_and_the_rest_is_told(numbers, n_edges, left_out):
+    specified = specify(crowd(**numbers), "?", Settings()).value
+    assert len(specified.spec.edges) == n_edges
+    assert ("Left out" in specified.explanation) == bool(left_out)
+    assert all(words in specified.explanation for words in left_out)
+
+
+def test_more_outcomes_than_a_model_holds_are_refused_before_anybody_is_asked():
+    with pytest.raises(InputError, match="more than 5 outcomes") as refused:
+        specify(crowd(outcome=6, exposure=1), "?", Settings(model="openai:nobody-is-asked"))
+    assert refused.value.field == "variables"
+
+
 def column(variable, shape, n_steps, rng):
     """Values of a variable in one of several shapes, some of them ugly."""
     low, high = variable.possible

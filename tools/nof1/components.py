@@ -22,7 +22,7 @@ MOST_ORDER = 3
 MOST_OUTCOMES = 5
 MOST_EFFECTS = 10
 MOST_COVARIATES = 20
-MOST_EDGES = 200
+MOST_EDGES = 400
 MOST_LATENTS = 10
 Lag = Annotated[int, Field(strict=True, ge=0, le=MOST_LAG)]
 Why = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)]
