@@ -55,7 +55,7 @@ def specify(
 
     Raises:
         Held: the question, a name or a unit may identify a person, and nobody says that it was looked at.
-        InputError: the question is longer than 2,000 characters, or there are more outcomes than a model holds.
+        InputError: the question is longer than 2,000 characters, or the outcomes are more than a model holds.
         Inadmissible: still against a rule, or implausible, after two repairs; by place and rule.
         ModelOutputError: still unreadable after two repairs, or cut short twice.
         Declined: the model, or a filter of its service, declined.

@@ -22,7 +22,7 @@ from tools.nof1.components import (
     Trend,
 )
 from tools.nof1.priors import Beta, LogNormal
-from tools.nof1.simulation import coefficients, recursion, simulate
+from tools.nof1.simulation import coefficients, recursion, simulate, stationary
 from tools.nof1.variables import Variable
 from tools.safety.errors import InputError
 
@@ -110,12 +110,14 @@ def test_a_straight_trend_is_straight():
 def test_a_bending_trend_s_slope_wanders():
     found = of(4_000, **NOTHING | {"trend": Trend(initial=normal(0, TINY), sd=exactly(0.1))})
     slopes = np.diff(found.values, axis=1)
-    np.testing.assert_allclose(slopes.var(axis=0)[[0, 9, 58]], 0.01 * np.array([1, 10, 59]), rtol=0.1)
+    assert slopes[:, 0] == pytest.approx(0, abs=1e-6)
+    np.testing.assert_allclose(slopes.var(axis=0)[[1, 9, 58]], 0.01 * np.array([1, 9, 58]), rtol=0.1)
 
 
 def test_a_level_wanders_by_the_variance_of_its_steps():
     found = of(4_000, **NOTHING | {"level": Level(initial=normal(6.5, TINY), sd=exactly(0.3))})
-    np.testing.assert_allclose(found.values.var(axis=0)[[0, 9, 59]], 0.09 * np.array([1, 10, 60]), rtol=0.1)
+    assert found.values[:, 0] == pytest.approx(6.5, abs=1e-6)
+    np.testing.assert_allclose(found.values.var(axis=0)[[1, 9, 59]], 0.09 * np.array([1, 9, 59]), rtol=0.1)
     np.testing.assert_allclose(found.values.mean(axis=0)[-1], 6.5, atol=0.2)
 
 
@@ -128,6 +130,23 @@ def test_an_autoregression_is_stationary_from_the_first_step(r):
     assert lagged == pytest.approx(r, abs=0.05)
 
 
+@pytest.mark.parametrize("partial", [[0.98], [-0.98], [0.9, 0.97], [-0.6, -0.98], [0.5, -0.7, 0.98]])
+def test_near_a_unit_root_the_first_steps_covary_as_the_last_and_as_the_equations_say(partial):
+    order, n_draws = len(partial), 40_000
+    phi = coefficients(np.array([partial]))[0]
+    # Yule and Walker's equations, g_j = sum_k phi_k g_|j-k| + [j = 0], solved for g.
+    equations = np.eye(order + 1)
+    for j in range(order + 1):
+        for k in range(1, order + 1):
+            equations[j, abs(j - k)] -= phi[k - 1]
+    expected = np.linalg.solve(equations, np.eye(order + 1)[0])
+    new = np.random.default_rng(5).normal(size=(n_draws, 12))
+    x = stationary(np.tile(partial, (n_draws, 1)), new)
+    for t in (0, 11 - order):
+        found = [np.mean(x[:, t] * x[:, t + j]) for j in range(order + 1)]
+        np.testing.assert_allclose(found, expected, atol=0.04 * expected[0])
+
+
 @pytest.mark.parametrize("changes", [False, True])
 def test_days_of_the_week_add_up_to_nothing_and_come_again(changes):
     season = Season(effect=normal(2, 1), sd=exactly(0.3) if changes else None)
@@ -137,6 +156,14 @@ def test_days_of_the_week_add_up_to_nothing_and_come_again(changes):
     again = np.allclose(weeks[:, 0], weeks[:, 1], atol=1e-5)
     assert again == (not changes)
     assert weeks.std(axis=2).min() > 0.1
+
+
+def test_days_of_the_week_begin_as_their_effects_say_and_change_by_the_week():
+    found = of(2_000, **NOTHING | {"season": Season(effect=normal(0, TINY), sd=exactly(1.0))})
+    weeks = (found.values[:, :56] - 6.5).reshape(2_000, 8, 7)
+    assert weeks[:, 0] == pytest.approx(0, abs=1e-6)
+    # Seven walks less their mean: six sevenths of their variance remain.
+    np.testing.assert_allclose(weeks[:, [1, 7]].var(axis=(0, 2)), np.array([1, 7]) * 6 / 7, rtol=0.1)
 
 
 def test_the_noise_is_as_wide_as_its_law_says():

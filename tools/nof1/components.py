@@ -1,10 +1,11 @@
 """The parts that a model of one outcome is put together from, each with a prior for every parameter it has.
 
-On the scale of the link, for step t of a series:
+On the scale of the link, for the steps t = 0, 1, ... of a series:
 
     eta_t = level_t + trend_t + ar_t + season_t + sum_x beta_x c_{x,t} + sum_z gamma_z (z_{t-lag} - mean z)
     c_{x,t} = lambda_x c_{x,t-1} + (x_{t-delay} - mean x)
 
+What is called initial is that of step 0. Before it, exposures and covariates were at their mean.
 The link is the identity for continuous outcomes, log-odds for binary and ordinal ones, the logarithm for
 counts.
 Exposures and covariates enter as deviations from the person's mean, so the level is that of an average step.
@@ -61,6 +62,8 @@ class Trend(_Part):
 class AutoRegression(_Part):
     """What a step keeps of the steps before, beside the level: ar_t = sum_k phi_k ar_{t-k} + sd * e_t.
 
+    It is stationary from the first step on.
+
     Attributes:
         partial: of each partial autocorrelation, as many as the order; whatever they are, the phi that follow
             from them are stationary.
@@ -72,10 +75,10 @@ class AutoRegression(_Part):
 
 
 class Season(_Part):
-    """Days of the week that differ.
+    """Days of the week that differ; weeks are counted from the first step.
 
     Attributes:
-        effect: of each of the seven, before their mean is taken off.
+        effect: of each of the seven in the first week, before their mean is taken off.
         sd: of the steps by which each changes from week to week; without one they stay.
     """
 

@@ -17,7 +17,6 @@ from tools.nof1.spec import ModelSpec
 from tools.nof1.variables import Variable
 from tools.safety.errors import InputError
 
-_WARM_UP = 100
 _LOG_RATE = (-700.0, 40.0)
 
 
@@ -93,8 +92,14 @@ class _Drawing:
     def draws(self, prior: Prior) -> Float:
         return prior.sample(self.rng, self.n_draws)[:, None]
 
-    def steps(self, n_steps: int | None = None) -> Float:
-        return self.rng.standard_normal((self.n_draws, n_steps or self.series.n_steps))
+    def steps(self) -> Float:
+        return self.rng.standard_normal((self.n_draws, self.series.n_steps))
+
+    def walks(self, sd: Prior, *shape: int) -> Float:
+        """Random walks from 0 along the first axis of `shape`, shape (n_draws, *shape)."""
+        steps = self.rng.standard_normal((self.n_draws, *shape))
+        steps[:, 0] = 0
+        return np.cumsum(sd.sample(self.rng, (self.n_draws, *(1 for _ in shape))) * steps, axis=1)
 
     def part(self, place: str, course: Float, total: Float | None = None) -> Part:
         return Part(f"{self.place}.{place}", course, course.std(axis=1), total)
@@ -103,12 +108,12 @@ class _Drawing:
         initial = self.draws(model.level.initial)
         yield Part(f"{self.place}.level.initial", initial, initial[:, 0])
         if model.level.sd:
-            yield self.part("level.sd", np.cumsum(self.draws(model.level.sd) * self.steps(), axis=1))
+            yield self.part("level.sd", self.walks(model.level.sd, self.series.n_steps))
         if model.trend:
             straight = self.draws(model.trend.initial) * np.arange(self.series.n_steps)
             yield self.part("trend.initial", straight)
             if model.trend.sd:
-                slope = np.cumsum(self.draws(model.trend.sd) * self.steps(), axis=1)
+                slope = self.walks(model.trend.sd, self.series.n_steps)
                 yield self.part("trend.sd", np.cumsum(slope, axis=1) - slope)
         if model.autoregression:
             yield self.part("autoregression.sd", self.autoregression(model.autoregression))
@@ -118,17 +123,14 @@ class _Drawing:
 
     def autoregression(self, part: AutoRegression) -> Float:
         partial = np.hstack([self.draws(prior) for prior in part.partial])
-        new = self.draws(part.sd) * self.steps(_WARM_UP + self.series.n_steps)
-        return recursion(coefficients(partial), new)[:, _WARM_UP:]
+        return stationary(partial, self.draws(part.sd) * self.steps())
 
     def season(self, part: Season) -> Iterator[Part]:
         n_weeks = -(-self.series.n_steps // DAYS)
         effect = part.effect.sample(self.rng, (self.n_draws, 1, DAYS))
         yield self.part("season.effect", self._by_day(np.repeat(effect, n_weeks, axis=1)))
         if part.sd:
-            steps = self.rng.standard_normal((self.n_draws, n_weeks, DAYS))
-            changes = np.cumsum(self.draws(part.sd)[:, :, None] * steps, axis=1)
-            yield self.part("season.sd", self._by_day(changes))
+            yield self.part("season.sd", self._by_day(self.walks(part.sd, n_weeks, DAYS)))
 
     def _by_day(self, effects: Float) -> Float:
         centred = effects - effects.mean(axis=2, keepdims=True)
@@ -206,18 +208,42 @@ def coefficients(partial: Float) -> Float:
     return phi
 
 
-def recursion(phi: Float, new: Float) -> Float:
-    """x_t = sum_k phi_k x_{t-k} + new_t, from zeros.
+def stationary(partial: Float, new: Float) -> Float:
+    """Autoregressions that are stationary from the first step on, not only in the long run.
+
+    Step t < order stands on the t steps before it alone, by the coefficients of that order, with what is new
+    there of variance sd^2 / prod_{k>t} (1 - r_k^2); from then on the whole recursion holds.
+
+    Args:
+        partial: r, shape (n_draws, order), each within (-1, 1).
+        new: sd * e_t, shape (n_draws, n_steps).
+
+    Returns:
+        x, shape (n_draws, n_steps).
+    """
+    start = np.empty((len(new), 0))
+    for t in range(min(partial.shape[1], new.shape[1])):
+        arriving = new[:, t] / np.sqrt(np.prod(1 - partial[:, t:] ** 2, axis=1))
+        expected = np.sum(coefficients(partial[:, :t]) * start[:, ::-1], axis=1)
+        start = np.column_stack([start, expected + arriving])
+    return np.hstack([start, recursion(coefficients(partial), new[:, start.shape[1] :], start)])
+
+
+def recursion(phi: Float, new: Float, before: Float | None = None) -> Float:
+    """x_t = sum_k phi_k x_{t-k} + new_t.
 
     Args:
         phi: shape (n_draws, order).
         new: shape (n_draws, n_steps).
+        before: the steps before, shape (n_draws, order); None where they are 0.
 
     Returns:
         x, shape (n_draws, n_steps).
     """
     n_draws, order = phi.shape
     x = np.zeros((new.shape[1] + order, n_draws))
+    if before is not None:
+        x[:order] = before.T
     for t, arriving in enumerate(new.T):
         x[t + order] = arriving
         for k in range(order):
