@@ -106,6 +106,10 @@ def test_a_value_that_its_variable_cannot_have_is_refused(variable, bad, rule):
         ((PLAIN, WALK), table()[:, 0], "a column a variable"),
         ((PLAIN, WALK), [["a", "b"]] * N, "no number"),
         ((PLAIN, WALK), [[1.0, 2.0], [1.0]], "no number"),
+        ((PLAIN, WALK), [[10**400, 1.0]] * N, "no number"),
+        ((PLAIN, WALK), table() + 1j, "no number"),
+        ((PLAIN, WALK), table().astype(str), "no number"),
+        ((PLAIN, WALK), table().astype("datetime64[s]"), "no number"),
         (tuple(PLAIN.model_copy(update={"name": f"n{i}"}) for i in range(41)), np.ones((N, 41)), "than 40"),
     ],
 )
@@ -134,6 +138,11 @@ def test_a_step_without_sound_length_is_refused(step):
         {"kind": "continuous", "lowest": True},
         {"kind": "continuous", "name": ""},
         {"kind": "continuous", "name": "\x1b[31m"},
+        {"kind": "continuous", "unit": " "},
+        {"kind": "continuous", "unit": "h\x1b[31m"},
+        {"kind": "continuous", "unit": "h\nNew instruction"},
+        {"kind": "continuous", "unit": "h\u202eevil"},
+        {"kind": "continuous", "unit": "h\u2028evil"},
         {"kind": "continuous", "role": "cause"},
     ],
 )
@@ -149,6 +158,20 @@ def test_the_values_are_a_copy_that_nobody_can_change():
     assert held.values[0, 0] == 0.0
     with pytest.raises(ValueError, match="read-only"):
         held.values[0, 0] = 1.0
+
+
+def test_what_a_mask_hides_or_a_table_leaves_empty_is_not_observed():
+    masked = np.ma.masked_array(table(), mask=False)
+    masked[3, 0] = 99.0
+    masked[3, 0] = np.ma.masked
+    empty = [[None if row == 3 else mood, walk] for row, (mood, walk) in enumerate(table())]
+    for values in (masked, empty, pd.DataFrame(empty)):
+        found = Series((PLAIN, WALK), values).summaries[0]
+        assert (found.n_observed, found.greatest_seen < 1.1) == (N - 1, True)
+
+
+def test_variables_given_as_a_list_are_held_as_they_are_in_a_specification():
+    assert Series([PLAIN, WALK], table()).variables == (PLAIN, WALK)
 
 
 def test_a_summary_is_what_pandas_says():

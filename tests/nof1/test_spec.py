@@ -166,6 +166,12 @@ def test_a_component_without_its_prior_or_with_one_too_many_cannot_be():
                 OutcomeModel.model_validate(model | {part: tag | broken})
 
 
+@pytest.mark.parametrize("step", [0.0, -1.0, 1e-320, 367.0, float("nan")])
+def test_a_step_is_as_long_as_one_of_a_series(step):
+    with pytest.raises(ValidationError, match="step_days"):
+        sleep_spec(step_days=step, outcomes=(sleep_model(season=Season(effect=normal(0, 1))),))
+
+
 @pytest.mark.parametrize("bad", [-1, 31, 1.0, "1", True, None])
 def test_a_lag_is_a_small_whole_number(bad):
     with pytest.raises(ValidationError):

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +17,13 @@ FEWEST_STEPS = 10
 MOST_STEPS = 20_000
 MOST_VARIABLES = 40
 GREATEST = 1e9
+SHORTEST_STEP_DAYS = 1 / 1440
+LONGEST_STEP_DAYS = 366.0
 LEAST_SPREAD = 1e-6
 _RELATIVE_SPREAD = 1e-9
 _MOST_FAULTS = 50
 _FEWEST_PAIRS = 10
 _WEEK_DAYS = 7.0
-_STEP_DAYS = (1 / 1440, 366.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +32,8 @@ class Series:
 
     Args:
         variables: the columns; at least one outcome and one exposure.
-        values: shape (n_steps, n_variables), each in its variable's unit; NaN is not observed. Copied, and
-            read-only from then on.
+        values: shape (n_steps, n_variables), each in its variable's unit; NaN, None and what a mask hides is
+            not observed. Copied, and read-only from then on.
         step_days: length of a step, days.
 
     Raises:
@@ -45,10 +47,10 @@ class Series:
     step_days: float = 1.0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "variables", tuple(self.variables))
         object.__setattr__(self, "values", _table(self.values, len(self.variables)))
         _require_columns(self.variables)
-        shortest, longest = _STEP_DAYS
-        if not shortest <= self.step_days <= longest:
+        if not SHORTEST_STEP_DAYS <= self.step_days <= LONGEST_STEP_DAYS:
             raise InputError("step_days", "must be between a minute (1/1440) and 366 days")
         faults = [fault for j, one in enumerate(self.variables) for fault in _faults(one, self.values[:, j])]
         if faults:
@@ -96,8 +98,12 @@ def week_steps(step_days: float) -> int | None:
 
 def _table(given: npt.ArrayLike, n_variables: int) -> Float:
     try:
-        values = np.array(given, dtype=np.float64)
-    except (ValueError, TypeError):
+        table: np.ma.MaskedArray[Any, Any] = np.ma.asanyarray(given)
+        # Text, times and complex numbers would become numbers that nobody gave; objects hold None beside them.
+        if table.dtype.kind not in "biufO":
+            raise TypeError
+        values = np.array(np.ma.filled(table.astype(np.float64), np.nan), dtype=np.float64)
+    except (ValueError, TypeError, OverflowError):
         raise InputError("series", "holds what is no number; give numbers, NaN where not observed") from None
     if values.ndim != 2 or values.shape[1] != n_variables:
         raise InputError("series", "must be a table with a row a step and a column a variable")

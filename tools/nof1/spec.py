@@ -19,7 +19,7 @@ from tools.nof1.components import (
 )
 from tools.nof1.parameters import DAYS, Parameter, parameters_of
 from tools.nof1.priors import require_in_proportion
-from tools.nof1.series import week_steps
+from tools.nof1.series import LONGEST_STEP_DAYS, SHORTEST_STEP_DAYS, week_steps
 from tools.nof1.variables import Finite, Role, Summary, Variable
 from tools.safety.errors import InputError
 
@@ -44,7 +44,7 @@ class ModelSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     variables: tuple[Variable, ...]
-    step_days: Annotated[Finite, Field(gt=0)]
+    step_days: Annotated[Finite, Field(ge=SHORTEST_STEP_DAYS, le=LONGEST_STEP_DAYS)]
     outcomes: Annotated[tuple[OutcomeModel, ...], Field(min_length=1, max_length=MOST_OUTCOMES)]
     edges: Annotated[tuple[LaggedEdge, ...], Field(max_length=MOST_EDGES)]
     latents: Annotated[tuple[Latent, ...], Field(max_length=MOST_LATENTS)] = ()

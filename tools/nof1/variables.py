@@ -8,6 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 Role = Literal["outcome", "exposure", "covariate"]
 Kind = Literal["continuous", "binary", "count", "ordinal"]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_ -]{0,39}$")]
+# No control, format, line or paragraph sign: a unit stands in prompts, terminals and pages.
+Unit = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=40, pattern=r"^[^\p{C}\p{Zl}\p{Zp}]*$"),
+]
 Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 MOST_LEVELS = 21
@@ -19,7 +24,7 @@ class Variable(BaseModel):
 
     Attributes:
         name: unique in its series.
-        unit: that its numbers are in, such as `h` or `0-10`.
+        unit: that its numbers are in, such as `h` or `0-10`; printable.
         role: `outcome` is what may change, `exposure` what may change it, `covariate` what else may matter.
         kind: binary is 0 or 1, a count is a whole number from 0 on, ordinal a whole number from `lowest` to
             `highest` of which only the order counts.
@@ -30,7 +35,7 @@ class Variable(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     name: Name
-    unit: Annotated[str, StringConstraints(min_length=1, max_length=40)]
+    unit: Unit
     role: Role
     kind: Kind
     lowest: Finite | None = None
