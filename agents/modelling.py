@@ -119,7 +119,8 @@ def _admit(answer: ProposedModel, series: Series, limits: ModelLimits, seed: int
     )
     for i, edge in enumerate(spec.edges):
         if edge.lag > limits.max_lag:
-            raise InputError(f"edges.{i}.lag", f"longer than {limits.max_lag} steps; the series is too short")
+            rule = f"longer than {limits.max_lag} steps, a quarter of the series or {MOST_LAG}; shorten it"
+            raise InputError(f"edges.{i}.lag", rule)
     implied = prior_predictive(spec, series, seed)
     if implied.implausible:
         first, *others = implied.implausible

@@ -194,7 +194,10 @@ def test_a_lag_longer_than_a_quarter_of_the_series_is_refused(serve):
         _, server, reply = asked(serve, [answer, good], person=short)
         assert reply.calls == calls
         assert json.loads(server.bodies[0]["messages"][1]["content"])["limits"]["max_lag"] == 10
-    assert "edges.3.lag: longer than 10 steps" in server.bodies[1]["messages"][-1]["content"]
+    assert (
+        "edges.3.lag: longer than 10 steps, a quarter of the series or 30; shorten it"
+        in server.bodies[1]["messages"][-1]["content"]
+    )
 
 
 @in_every_form

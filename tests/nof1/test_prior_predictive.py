@@ -1,6 +1,7 @@
 """Priors that cannot be meant are told apart from those that can, by name and direction, for any series."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from tools.nof1.components import (
     Season,
     Trend,
 )
-from tools.nof1.prior_predictive import prior_predictive
+from tools.nof1.prior_predictive import LEAST_TAIL, prior_predictive
 from tools.nof1.priors import Beta, Gamma, LogNormal
 from tools.nof1.series import Series
 from tools.nof1.variables import Variable
@@ -189,12 +190,51 @@ def test_several_outcomes_are_checked_each_by_itself():
     assert [check.place for check in found] == ["outcomes.1.level.initial"]
 
 
-def test_objections_name_no_value_of_the_person():
-    person = series(120, 0)
-    numbers = {f"{value:.3g}" for one in person.summaries for value in (one.mean, one.sd)}
-    for model in WIDE.values():
-        (check,) = on(SLEEP, **model).values()
-        assert not numbers & set(check.objection.split())
+@pytest.mark.parametrize("place", WIDE)
+def test_the_only_numbers_of_an_objection_are_what_was_measured_and_its_bound(place):
+    (check,) = on(SLEEP, **WIDE[place]).values()
+    numbers = re.findall(r"\d[\d.]*(?:e[+-]\d+)?", check.objection)
+    assert numbers == [f"{check.value:.2g}", f"{check.most:g}"]
+
+
+@pytest.mark.parametrize("unit", [0.001, 1.0, 1000.0])
+@pytest.mark.parametrize(("sd", "narrow"), [(1.0, False), (0.02, False), (0.003, True)])
+def test_an_effect_is_measured_by_a_typical_change_of_its_exposure_in_any_unit(unit, sd, narrow):
+    walked = Variable(name="walked", unit="km", role="exposure", kind="continuous")
+    values = PERSON.values[:, :2] * [1.0, unit]
+    person = Series((SLEEP, walked), values)
+    sleep, change = person.summaries
+    size = normal(0, sd * sleep.spread / change.sd)
+    effect = ExposureEffect(exposure="walked", delay=0, size=size)
+    spec = sleep_spec(
+        variables=person.variables,
+        outcomes=(sleep_model(effects=(effect,), covariates=()),),
+        edges=(edge("walked", "sleep"),),
+        latents=(),
+    )
+    found = prior_predictive(spec, person, 0)
+    told = {
+        one.measures.split(",")[-1].strip(): one for one in found.checks if "whole effect" in one.measures
+    }
+    # Of the absolute value of a standard normal variable: its median and its 0.95 quantile.
+    assert told["typically"].value == pytest.approx(0.674 * sd, rel=0.15)
+    assert told["in one draw of 20"].value == pytest.approx(1.96 * sd, rel=0.15)
+    assert (told["in one draw of 20"].way == "too narrow") == narrow
+
+
+@pytest.mark.parametrize(
+    ("outcome", "law"), [(FITS, Poisson()), (HEADACHE, Bernoulli()), (PAIN, Ordinal(gap=half(0.5)))]
+)
+def test_a_series_may_vary_too_much_only_where_nothing_bounds_it(outcome, law):
+    person = series(120, 0, outcome)
+    spec = sleep_spec(
+        variables=person.variables,
+        outcomes=(sleep_model(outcome=outcome.name, law=law),),
+        edges=(edge("coffee", outcome.name), edge("stress", outcome.name)),
+        latents=(),
+    )
+    told = [check.measures for check in prior_predictive(spec, person, 0).checks]
+    assert ("the sd of a simulated series, in observed sds, typically" in told) == (outcome == FITS)
 
 
 def test_the_seed_alone_decides():
@@ -230,7 +270,8 @@ def test_the_shortest_and_the_longest_series_are_checked(n_steps):
     model = sleep_model(level=Level(initial=normal(7, 2), sd=LogNormal(median=0.01, log_sd=0.5, **WHY)))
     found = prior_predictive(sleep_spec(outcomes=(model,)), person, 0)
     assert found.implausible == ()
-    assert found.n_draws == (400 if n_steps == 10 else 50)
+    assert found.n_draws == (400 if n_steps == 10 else 200)
+    assert found.n_draws * LEAST_TAIL >= 1
 
 
 def test_a_gap_that_keeps_levels_apart_is_too_wide():

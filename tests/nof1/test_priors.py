@@ -149,6 +149,22 @@ def test_a_parameter_takes_only_families_of_its_support(kind, families):
 
 
 @pytest.mark.parametrize(
+    ("name", "field", "out"),
+    [
+        ("student_t", "df", (1.9, 1_001.0)),
+        ("gamma", "shape", (0.4, 1_001.0)),
+        ("beta", "a", (0.4, 1_001.0)),
+        ("beta", "b", (0.4, 1_001.0)),
+        ("log_normal", "log_sd", (0.009, 3.1)),
+    ],
+)
+def test_a_shape_beyond_its_bounds_is_refused(name, field, out):
+    for value in out:
+        with pytest.raises(ValidationError, match=field):
+            PRIOR.validate_python(FAMILIES[name][0].model_dump() | {field: value})
+
+
+@pytest.mark.parametrize(
     ("low", "high"), [(-0.1, 0.9), (0.0, 1.0), (0.5, 0.5), (0.6, 0.5), (0.0, 0.0005), (0.0, math.nan)]
 )
 def test_a_share_that_leaves_its_bounds_is_refused(low, high):
@@ -179,6 +195,13 @@ def test_a_prior_out_of_proportion_is_refused_by_place_without_a_number_of_the_p
         require_in_proportion("outcomes.0.law.sd", wrong, Reference(observed))
     assert refused.value.field == f"outcomes.0.law.sd.{size}"
     assert "123" not in str(refused.value)
+
+
+def test_how_far_off_a_prior_lies_is_counted_from_where_the_parameter_is_known_to_lie():
+    known = Reference(1.0, centre=1e7)
+    require_in_proportion("here", Normal(mean=1e7 + 1, sd=1, **WHY), known)
+    with pytest.raises(InputError, match="times the observed spread away"):
+        require_in_proportion("here", Normal(mean=0, sd=1, **WHY), known)
 
 
 def test_a_prior_that_lies_far_off_is_refused():

@@ -198,6 +198,18 @@ def test_the_seed_alone_decides():
     assert not np.array_equal(of(seed=1).values, of(seed=2).values)
 
 
+def test_outcomes_are_drawn_independently_of_each_other():
+    mood = SLEEP.model_copy(update={"name": "mood"})
+    person = series(60, 1, SLEEP, mood)
+    spec = sleep_spec(
+        variables=person.variables,
+        outcomes=(sleep_model(), sleep_model(outcome="mood")),
+        edges=(*EDGES, edge("coffee", "mood"), edge("stress", "mood")),
+    )
+    levels = [simulate(spec, i, person, 2_000, 1).parts[0].size for i in (0, 1)]
+    assert abs(np.corrcoef(levels)[0, 1]) < 0.1
+
+
 @pytest.mark.parametrize(("n_draws", "seed", "field"), [(0, 0, "n_draws"), (5, -1, "seed")])
 def test_no_draws_and_no_seed_are_refused(n_draws, seed, field):
     with pytest.raises(InputError) as refused:

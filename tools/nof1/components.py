@@ -149,10 +149,10 @@ class Poisson(_Part):
 
 
 class Ordinal(_Part):
-    """Levels in order: log-odds of more than level k are eta_t - cut_k, with cut_k = 0 for the middle one.
+    """Levels in order: log-odds of more than level k are eta_t - cut_k, with cut_k = 0 for the middle k.
 
     Attributes:
-        gap: of each cut_{k+1} - cut_k.
+        gap: of each cut_{k+1} - cut_k. Of two cuts in the middle, the lower is 0.
     """
 
     law: Literal["ordinal"] = "ordinal"

@@ -30,7 +30,8 @@ MOST_IMPOSSIBLE = 0.9
 RANGES = 10.0
 MOST_FAR = 0.05
 LEAST_TAIL = 0.005
-_DRAWS = (50, 400)
+# The fewest that can tell a share of `LEAST_TAIL` from none.
+_DRAWS = (200, 400)
 _VALUES = 800_000
 _MISPLACED = 3.0
 
@@ -90,11 +91,12 @@ class PriorPredictive(BaseModel):
 
 
 def prior_predictive(spec: ModelSpec, series: Series, seed: int) -> PriorPredictive:
-    """Draws 50 to 400 series of each outcome from the priors, fewer the longer they are, and checks them.
+    """Draws 200 to 400 series of each outcome from the priors, fewer the longer they are, and checks them.
 
-    Checked are, for each prior, how far what it adds typically goes; what an exposure does in all; how many
-    of the values are impossible, or farther than ten observed ranges from what was seen; how much a series
-    varies; and whether any has a mean like the observed one.
+    Checked are, for each part of the model, how far what it adds typically goes; what an exposure does in
+    all; how many of the values are impossible, or farther than ten observed ranges from what was seen; how
+    much a series varies; and whether enough have means on either side of the observed one. Shares and degrees
+    of freedom are checked by what they do to these.
 
     Args:
         spec: the model.

@@ -99,7 +99,7 @@ def week_steps(step_days: float) -> int | None:
 def _table(given: npt.ArrayLike, n_variables: int) -> Float:
     try:
         table: np.ma.MaskedArray[Any, Any] = np.ma.asanyarray(given)
-        # Text, times and complex numbers would become numbers that nobody gave; objects hold None beside them.
+        # Text, times and complex numbers would become numbers that nobody gave; objects may hold None.
         if table.dtype.kind not in "biufO":
             raise TypeError
         values = np.array(np.ma.filled(table.astype(np.float64), np.nan), dtype=np.float64)

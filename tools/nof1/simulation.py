@@ -25,14 +25,12 @@ class Part(NamedTuple):
 
     Attributes:
         place: of the prior, such as `outcomes.0.level.sd`.
-        course: on the scale of the link, shape (n_draws, n_steps), or (n_draws, 1) where it stays.
-        size: how much that is in each draw, on the same scale, shape (n_draws,): for the level and what
-            belongs to the law the parameter itself, else its sd over time.
+        size: how much that is in each draw, on the scale of the link, shape (n_draws,): for the level and
+            what belongs to the law the parameter itself, else its sd over time.
         total: of an exposure, what one unit of it does in all, summed over the steps after; else None.
     """
 
     place: str
-    course: Float
     size: Float
     total: Float | None = None
 
@@ -42,7 +40,7 @@ class Simulated(NamedTuple):
 
     Attributes:
         values: in its unit, shape (n_draws, n_steps), nowhere missing.
-        parts: what each prior adds, but for courses, which are kept empty to spare memory.
+        parts: what each prior adds.
     """
 
     values: Float
@@ -76,11 +74,15 @@ def simulate(spec: ModelSpec, i: int, series: Series, n_draws: int, seed: int) -
     drawing = _Drawing(f"outcomes.{i}", series, n_draws, np.random.default_rng([seed, i]))
     eta = np.zeros((n_draws, series.n_steps))
     parts = []
-    for part in drawing.parts(model):
-        eta += part.course
-        parts.append(part._replace(course=np.empty((0, 0))))
+    for course, part in drawing.courses(model):
+        eta += course
+        parts.append(part)
     values, noise = drawing.observed(model.law, outcome, eta)
     return Simulated(values, (*parts, *noise))
+
+
+# On the scale of the link, shape (n_draws, n_steps), or (n_draws, 1) where it stays; and what it comes from.
+_Course = tuple[Float, Part]
 
 
 class _Drawing:
@@ -101,12 +103,12 @@ class _Drawing:
         steps[:, 0] = 0
         return np.cumsum(sd.sample(self.rng, (self.n_draws, *(1 for _ in shape))) * steps, axis=1)
 
-    def part(self, place: str, course: Float, total: Float | None = None) -> Part:
-        return Part(f"{self.place}.{place}", course, course.std(axis=1), total)
+    def part(self, place: str, course: Float, total: Float | None = None) -> _Course:
+        return course, Part(f"{self.place}.{place}", course.std(axis=1), total)
 
-    def parts(self, model: OutcomeModel) -> Iterator[Part]:
+    def courses(self, model: OutcomeModel) -> Iterator[_Course]:
         initial = self.draws(model.level.initial)
-        yield Part(f"{self.place}.level.initial", initial, initial[:, 0])
+        yield initial, Part(f"{self.place}.level.initial", initial[:, 0])
         if model.level.sd:
             yield self.part("level.sd", self.walks(model.level.sd, self.series.n_steps))
         if model.trend:
@@ -125,7 +127,7 @@ class _Drawing:
         partial = np.hstack([self.draws(prior) for prior in part.partial])
         return stationary(partial, self.draws(part.sd) * self.steps())
 
-    def season(self, part: Season) -> Iterator[Part]:
+    def season(self, part: Season) -> Iterator[_Course]:
         n_weeks = -(-self.series.n_steps // DAYS)
         effect = part.effect.sample(self.rng, (self.n_draws, 1, DAYS))
         yield self.part("season.effect", self._by_day(np.repeat(effect, n_weeks, axis=1)))
@@ -136,7 +138,7 @@ class _Drawing:
         centred = effects - effects.mean(axis=2, keepdims=True)
         return np.asarray(centred.reshape(self.n_draws, -1)[:, : self.series.n_steps])
 
-    def effects(self, model: OutcomeModel) -> Iterator[Part]:
+    def effects(self, model: OutcomeModel) -> Iterator[_Course]:
         for j, effect in enumerate(model.effects):
             size = self.draws(effect.size)
             acting = np.broadcast_to(
@@ -176,7 +178,7 @@ class _Drawing:
     def _ordinal(self, outcome: Variable, gaps: Float, eta: Float) -> Float:
         latent = eta + self.rng.logistic(size=eta.shape)
         cuts = np.hstack([np.zeros((self.n_draws, 1)), np.cumsum(gaps, axis=1)])
-        cuts -= cuts[:, [outcome.n_below]]
+        cuts -= cuts[:, [outcome.n_cuts_below]]
         values = np.full(eta.shape, outcome.possible[0])
         for cut in cuts.T:
             values += latent > cut[:, None]
@@ -187,7 +189,7 @@ class _Drawing:
         return eta + scale * self.rng.standard_t(df, eta.shape), [self._of_law("scale", scale)]
 
     def _of_law(self, name: str, drawn: Float) -> Part:
-        return Part(f"{self.place}.law.{name}", np.empty((0, 0)), drawn.mean(axis=1))
+        return Part(f"{self.place}.law.{name}", drawn.mean(axis=1))
 
 
 def coefficients(partial: Float) -> Float:

@@ -186,11 +186,16 @@ def _require_latents(spec: ModelSpec) -> None:
         if len(set(latent.affects)) != len(latent.affects):
             raise InputError(f"latents.{i}.affects", "names a variable twice; name each once")
         if not set(latent.affects) <= set(spec.roles):
-            raise InputError(f"latents.{i}.affects", "names what is none of the variables")
+            raise InputError(
+                f"latents.{i}.affects", "names what is none of the variables; use names as given"
+            )
 
 
 def _require_agreement(spec: ModelSpec) -> None:
-    """The effects of the components are the graph's edges into outcomes, no more and no fewer."""
+    """What exposures and covariates do to outcomes is what the graph's edges say, no more and no less.
+
+    An edge from an outcome has no component: it tells what confounds.
+    """
     drawn = {(edge.cause, edge.effect, edge.lag) for edge in spec.edges}
     modelled = {
         place: (source, model.outcome, lag)

@@ -79,8 +79,11 @@ class Variable(BaseModel):
         return round(high - low) + 1
 
     @property
-    def n_below(self) -> int:
-        """Of an ordinal variable, how many levels lie below its middle one."""
+    def n_cuts_below(self) -> int:
+        """Of the cuts between an ordinal variable's levels, how many lie below the middle one.
+
+        Of two in the middle, as levels of an odd number have, the lower counts as such.
+        """
         return (self.n_levels - 2) // 2
 
 
