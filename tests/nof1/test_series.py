@@ -230,6 +230,18 @@ def test_autocorrelation_is_none_where_too_few_pairs_were_observed():
     assert autocorrelation(values, 2) == pytest.approx(0.9, abs=0.1)
 
 
+@pytest.mark.parametrize(("n_pairs", "known"), [(9, False), (10, True)])
+def test_an_autocorrelation_of_nine_pairs_is_none(n_pairs, known):
+    values = np.concatenate([np.arange(n_pairs + 1.0), np.full(5, np.nan)])
+    assert (autocorrelation(values, 1) is not None) == known
+
+
+def test_no_more_than_fifty_faults_are_told():
+    values = table(200)
+    values[:, 0] = np.inf
+    assert len(refused(values).faults) == 50
+
+
 @pytest.mark.parametrize(("step", "week"), [(1.0, 7), (1 / 24, 168), (7.0, None), (2.0, None), (3.5, 2)])
 def test_a_week_is_a_number_of_steps_or_none(step, week):
     assert Series((PLAIN, WALK), table(), step).week_steps == week
