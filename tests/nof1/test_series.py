@@ -75,6 +75,21 @@ def test_r7_a_gap_of_ten_years_is_no_fault_and_is_told():
     assert found.n_observed == 2 * N
 
 
+@pytest.mark.parametrize("hidden", [slice(0, 7), slice(10, 17), slice(N - 7, N)])
+def test_a_gap_counts_at_the_beginning_and_at_the_end_too(hidden):
+    values = table()
+    values[hidden, 0] = np.nan
+    person = Series((PLAIN, WALK), values)
+    assert [one.longest_gap_steps for one in person.summaries] == [7, 0]
+
+
+def test_of_several_rules_that_a_value_breaks_the_first_is_told():
+    values = table()
+    values[2, 1], values[4, 1] = 1e300, 2.5
+    assert ["beyond" in fault.rule for fault in refused(values).faults] == [True, False]
+    assert "whole" in refused(values).faults[1].rule
+
+
 @pytest.mark.parametrize(
     ("variable", "bad", "rule"),
     [
