@@ -237,6 +237,23 @@ def test_r7_whatever_the_numbers_a_series_is_refused_or_has_finite_summaries(row
             assert found.change > 0
 
 
+@pytest.mark.parametrize(
+    ("kind", "bounds", "seen", "centre", "spread", "change"),
+    [
+        ("continuous", {}, [2.0, 6.0], 4.0, 2.0, 2.0),
+        ("binary", {}, [0.0, 1.0, 1.0, 1.0], np.log(15.5 / 5.5), 1.0, 1.0),
+        ("count", {}, [2.0, 6.0], np.log(4 + 0.5 / 20), np.sqrt(np.log(1.25)), 2.0),
+        ("count", {}, [0.0, 0.0, 0.0, 8.0], np.log(2 + 0.5 / 20), 1.0, np.sqrt(12)),
+        ("ordinal", {"lowest": 1.0, "highest": 5.0}, [4.0, 4.0, 4.0, 4.0, 5.0], np.log(16.5 / 4.5), 1.0, 0.4),
+    ],
+)
+def test_centre_spread_and_change_are_those_of_the_kind(kind, bounds, seen, centre, spread, change):
+    one = Variable(name="one", unit="u", role="outcome", kind=kind, **bounds)
+    values = np.column_stack([np.resize(seen, 20), np.arange(20) % 2])
+    found = Series((one, WALK), values).summaries[0]
+    assert (found.centre, found.spread, found.change) == pytest.approx((centre, spread, change))
+
+
 def test_autocorrelation_is_none_where_too_few_pairs_were_observed():
     values = np.full(60, np.nan)
     values[::2] = np.arange(30.0)
