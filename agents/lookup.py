@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from langchain_core.tools import InjectedToolArg, tool
+from langchain_core.tools import InjectedToolArg
 from pydantic import Field
 
 from agents import knowledge
 from agents.endpoints import STATISTICAL
 from agents.findings import case_findings, gathered, passage_keys
 from agents.settings import Settings
+from tools.engine_tool import engine_tool
 from tools.records.faults import counted
 
 
@@ -86,7 +87,7 @@ class Lookup:
         return found
 
 
-@tool
+@engine_tool
 def search_knowledge(
     query: Annotated[
         str, Field(min_length=1, max_length=500, description="diseases, and how they are related")

@@ -6,7 +6,7 @@ Every result is JSON.
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from langchain_core.tools import InjectedToolArg, tool
+from langchain_core.tools import InjectedToolArg
 from pydantic import Field
 
 from tools import resources
@@ -18,6 +18,7 @@ from tools.causal_tools import (
     score_graph,
     search_graph,
 )
+from tools.engine_tool import engine_tool
 from tools.prediction import candidates
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 Mode = Literal["noisy_or", "any", "all", "top_k"]
 
 
-@tool
+@engine_tool
 def select_candidates(
     history: Annotated[list[str], Field(description="codes the patient has had", min_length=1)],
     mode: Annotated[Mode, Field(description="which diseases count as candidates")] = "noisy_or",
@@ -43,7 +44,7 @@ def select_candidates(
     }
 
 
-@tool
+@engine_tool
 def search_knowledge(
     query: Annotated[str, Field(min_length=1, max_length=2_000)],
     k: Annotated[int, Field(ge=1, le=50, description="passages")] = 5,
@@ -64,7 +65,7 @@ def _cited(hit: "ShelfHit", shelf: "Shelf") -> dict[str, Any]:
     return hit.passage.model_dump(mode="json") | of_document | of_hit
 
 
-@tool
+@engine_tool
 def look_up_code(
     text: Annotated[str, Field(min_length=1, max_length=100, description="a code, or words of its name")],
     limit: Annotated[int, Field(ge=1, le=50)] = 10,

@@ -6,7 +6,7 @@ score that graphs are accepted by is injected too: a mind may not choose what it
 
 from typing import Annotated, Any, NamedTuple
 
-from langchain_core.tools import InjectedToolArg, tool
+from langchain_core.tools import InjectedToolArg
 from pydantic import Field
 
 from tools import resources
@@ -17,6 +17,7 @@ from tools.causal.edits import Edit
 from tools.causal.fitting import EdgeFit
 from tools.causal.matrix import DiagnosisMatrix
 from tools.causal.scores import Score, ScoreName
+from tools.engine_tool import engine_tool
 from tools.prediction.forecast import Kind
 from tools.reporting.result import PartName
 
@@ -44,7 +45,7 @@ _PARTS: dict[Kind, PartName] = {
 }
 
 
-@tool
+@engine_tool
 def orient_graph(
     edges: Edges,
     nodes: Nodes,
@@ -59,7 +60,7 @@ def orient_graph(
     return {name: [list(edge) for edge in some] for name, some in listed.items()}
 
 
-@tool
+@engine_tool
 def score_graph(
     edges: Edges,
     nodes: Nodes,
@@ -88,7 +89,7 @@ def score_graph(
     }
 
 
-@tool
+@engine_tool
 def score_edits(
     edges: Edges,
     nodes: Nodes,
@@ -119,7 +120,7 @@ def score_edits(
     }
 
 
-@tool
+@engine_tool
 def search_graph(
     start_edges: Edges,
     nodes: Nodes,
@@ -143,7 +144,7 @@ def search_graph(
     return {"edges": [list(edge) for edge in found.edges]}
 
 
-@tool
+@engine_tool
 def next_visit_risks(
     edges: Edges,
     nodes: Nodes,

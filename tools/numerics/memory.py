@@ -14,16 +14,17 @@ _NONE = np.zeros(0)
 _MISSING = object()
 
 _HEAD = 64  # of an array, a tuple or a string of bytes, about
+_PLAIN = {int, float, str, bool, type(None)}
 _ITEM = 40  # a number or a word, and the pointer to it
 
 
 def size_of(thing: object) -> int:
     """About how many bytes something holds: arrays, and tuples of any depth with what is in them."""
-    kind = type(thing)
-    if kind is int or kind is str or kind is float:
-        return _ITEM
     if isinstance(thing, tuple):
-        return sum(map(size_of, thing), _HEAD)
+        total = _HEAD
+        for part in thing:
+            total += _ITEM if type(part) in _PLAIN else size_of(part)
+        return total
     if isinstance(thing, np.ndarray):
         return thing.nbytes + _HEAD
     return len(thing) + _HEAD if isinstance(thing, bytes) else _ITEM
