@@ -6,6 +6,8 @@ from pydantic import ConfigDict, Field
 
 from agents.settings import Settings, shown_at
 
+PROMPTS = ("write_query", "read_passage", "propose_graph", "amend_graph", "decide")
+
 
 class DiagnosisContext(Settings):
     """The agents' settings, and the gates of the graph itself. A misspelt setting is refused, not ignored."""

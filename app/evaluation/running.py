@@ -276,7 +276,7 @@ class _Evaluation:
 
 
 def _manifest(asked: Asked, cohort: Cohort, data: str, stores: dict[int, str]) -> RunManifest:
-    from graph.context import DiagnosisContext
+    from graph.context import PROMPTS, DiagnosisContext
     from tools.resources import open_shelf
 
     settings = DiagnosisContext(**asked.settings).model_dump_json(exclude=_OF_NO_NUMBER)
@@ -291,8 +291,7 @@ def _manifest(asked: Asked, cohort: Cohort, data: str, stores: dict[int, str]) -
         roles=_roles(asked),
         settings=sha256(settings.encode()).hexdigest(),
         prompts={
-            name: sha256(prompts.load(name).model_dump_json().encode()).hexdigest()
-            for name in prompts.names()
+            name: sha256(prompts.load(name).model_dump_json().encode()).hexdigest() for name in PROMPTS
         },
         libraries=tuple(
             LibraryRecord(title=one.title, version=one.version, retrieval=one.retrieval)

@@ -46,6 +46,7 @@ def test_each_role_asks_its_model_and_the_statistical_mind_decides_by_its_own_li
     assert not any(outcome.fell_back for outcome in kept)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     assert manifest["model"] == "openai:all"
+    assert set(manifest["prompts"]) == {*tasks, "decide"}
     assert manifest["roles"] == {"reader": "openai:reader", "decider": "statistical"}
     assert "reader openai:reader" in " ".join(ended.out.split())
     replayed = iikea(*evaluate(tmp_path, *ROLES, "--replay"))

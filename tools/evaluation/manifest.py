@@ -43,7 +43,7 @@ class RunManifest(BaseModel):
         model: that the graph's agents ask.
         roles: other models that they ask, by role; and the `fallback`.
         settings: sha256 of the graph's settings.
-        prompts: sha256 of each prompt, by name.
+        prompts: sha256 of each prompt of the diagnosis graph, by name.
         libraries: that were searched, the most trusted first.
         versions: of the packages that compute.
         code: sha256 of this program's own files.
