@@ -193,7 +193,7 @@ def _renumbered(node: Operator, rng: Random) -> Operator | None:  # noqa: PLR091
         case Ridge():
             return _with(node, penalty=min(max(node.penalty * factor, 1e-3), 1e6))
         case Neighbours():
-            return _with(node, neighbours=min(max(round(node.neighbours * factor), 1), 100))
+            return _with(node, neighbours=min(max(round(node.neighbours * factor), 2), 100))
         case Mice():
             return _with(node, lags=rng.randint(0, 3))
         case Tilt():

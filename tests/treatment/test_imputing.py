@@ -7,12 +7,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tests.treatment.panels import OPERATORS, VARIABLES, operators, panel, panels, recipe
+from tests.treatment.panels import OPERATORS, PAST, VARIABLES, operators, panel, panels, recipe
 from tools.safety.errors import EngineError, InputError
 from tools.treatment import imputing
-from tools.treatment.estimating import Estimate
+from tools.treatment.estimating import Estimate, Estimator
 from tools.treatment.imputing import impute
-from tools.treatment.operators import Covariate
+from tools.treatment.operators import Covariate, Mice, Neighbours, Ridge
 from tools.treatment.panel import Panel
 from tools.treatment.past import columns
 
@@ -197,3 +197,104 @@ def test_without_scikit_learn_chained_equations_say_what_to_install(monkeypatch)
     with pytest.raises(InputError, match=r"pip install -e '\.\[treatment\]'"):
         impute(panel(), recipe({"kind": "mice"}))
     impute(panel(), recipe(OPERATORS["neighbours"]))
+
+
+def explicit_leave_one_out(table, values, penalty):
+    """Residuals of ridge regressions each fitted without the cell, one by one."""
+    off = []
+    for left in range(len(values)):
+        kept = np.arange(len(values)) != left
+        rows, level = table[kept], values[kept].mean()
+        centred = rows - rows.mean(axis=0)
+        gram = centred.T @ centred + penalty * np.eye(table.shape[1])
+        slopes = np.linalg.solve(gram, centred.T @ (values[kept] - level))
+        off.append(values[left] - level - (table[left] - rows.mean(axis=0)) @ slopes)
+    return np.array(off)
+
+
+def test_what_a_regression_leaves_uncertain_is_its_error_at_cells_it_has_not_learned_from():
+    made = panel(n_patients=8)
+    asked = tuple(Covariate.model_validate(each) for each in PAST)
+    said = Estimator(made, 0).estimate(Ridge(covariates=asked, penalty=2.0), "weight")
+    weight, table = made.column("weight").ravel(), columns(made, asked)
+    known = ~np.isnan(weight)
+    off = explicit_leave_one_out(table[known], weight[known], 2.0)
+    assert np.allclose(said.spread, np.sqrt(np.mean(off**2)), rtol=1e-8)
+
+
+def noisy_column(n_patients=400, noise=2.0):
+    """The weight is independent of all else, with a known standard deviation."""
+    made, rng = panel(n_patients=n_patients, missing=0), np.random.default_rng(1)
+    values = made.values.copy()
+    values[:, :, 3] = noise * rng.normal(size=values.shape[:2])
+    values[:, :, 3][rng.random(values.shape[:2]) < 0.3] = np.nan
+    return Panel(values, VARIABLES)
+
+
+@pytest.mark.parametrize("neighbours", [2, 3, 20])
+def test_the_variance_among_neighbours_is_that_of_the_noise_whatever_their_number(neighbours):
+    asked = (Covariate(variable="glucose"), Covariate(variable="age"))
+    made = noisy_column()
+    said = Estimator(made, 0).estimate(Neighbours(covariates=asked, neighbours=neighbours), "weight")
+    assert np.mean(said.spread[np.isnan(made.column("weight"))] ** 2) == pytest.approx(4.0, rel=0.15)
+
+
+def test_neighbours_by_hand_share_a_tie_and_leave_out_the_patient_s_later_steps():
+    values = panel(n_patients=3, n_steps=3, missing=0).values.copy()
+    values[:, :, 1] = [[0, 0, 5], [1, 0.5, 9], [0.5, 7, 8]]
+    values[:, :, 3] = [[np.nan, 40, 2], [3, 10, 4], [20, 5, 6]]
+    operator = {"kind": "neighbours", "covariates": [{"variable": "glucose"}], "neighbours": 2}
+    assert impute(Panel(values, VARIABLES), recipe(operator)).column("weight")[0, 0] == pytest.approx(15)
+    values[0, 0, 1] = 0.75
+    found = impute(Panel(values, VARIABLES), recipe(operator | {"neighbours": 3})).column("weight")
+    assert found[0, 0] == pytest.approx((3 + 10 + 20) / 3)
+    found = impute(Panel(values, VARIABLES), recipe(operator)).column("weight")
+    assert found[0, 0] == pytest.approx((3 + 10 + 20) / 3)
+
+
+def test_equal_cells_are_neighbours_in_any_order_of_the_patients():
+    made = panel(n_patients=30)
+    operator = {"kind": "neighbours", "covariates": [{"variable": "treated"}], "neighbours": 4}
+    found = impute(made, recipe(operator)).values
+    assert np.allclose(impute(made.of(range(29, -1, -1)), recipe(operator)).values[::-1], found)
+
+
+def test_chained_equations_leave_uncertain_what_they_miss_at_one_hidden_cell():
+    made = noisy_column()
+    rng = np.random.default_rng(2)
+    values = made.values.copy()
+    values[:, :, 3] = values[:, :, 1] - 3 * values[:, :, 2] + 0.1 * rng.normal(size=values.shape[:2])
+    values[:, :, 3][made.missing[:, :, 3]] = np.nan
+    said = Estimator(Panel(values, VARIABLES), 0).estimate(Mice(), "weight")
+    assert said.spread[0, 0] == pytest.approx(0.1, rel=0.15)
+
+
+@pytest.mark.parametrize("name", ["carry", "ridge", "neighbours", "mice"])
+def test_a_static_is_learned_once_a_patient_and_not_from_its_own_repetition(name):
+    """Nothing else tells of the age: what is left uncertain is its own spread, whatever is asked of its past."""
+    values, rng = panel(n_patients=300, n_steps=8, missing=0).values.copy(), np.random.default_rng(0)
+    values[:, :, 0] = rng.normal(size=(300, 1))
+    values[:, :, 1] = rng.normal(size=(300, 8))
+    values[:, :, 3] = rng.normal(size=(300, 8))
+    values[::3, :, 0] = np.nan
+    asked = [{"variable": "age", "lag": 1}, {"variable": "weight"}]
+    operator = OPERATORS[name] | ({"covariates": asked} if "covariates" in OPERATORS[name] else {})
+    made = Panel(values, VARIABLES)
+    said = Estimator(made, 0).estimate(recipe(operator, "age").rules[0].operator, "age")
+    spread = np.sqrt(np.mean(said.spread[::3, 0] ** 2))
+    assert spread == pytest.approx(made.spread("age"), rel=0.15)
+    assert np.abs(said.mean[::3, 0] - made.mean("age")).mean() < 0.7 * made.spread("age")
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_a_patient_s_future_moves_nothing_before_it_but_by_its_share_in_what_is_learned(name):
+    """One patient of 400 goes far up after step 2; whatever read that would move as far."""
+    made = panel(n_patients=400, n_steps=7, missing=0.4)
+    patient = int(np.flatnonzero(made.missing[:, :3, 3].all(axis=1))[0])
+    values = made.values.copy()
+    values[patient, 3:, 1] = 45.0
+    values[patient, 3:, 2] = 1 - values[patient, 3:, 2]
+    values[patient, 3:, 3] = np.where(made.missing[patient, 3:, 3], 45.0, np.nan)
+    before = impute(made, recipe(OPERATORS[name])).column("weight")[patient, :3]
+    after = impute(made.filled(values), recipe(OPERATORS[name])).column("weight")[patient, :3]
+    assert np.abs(after - before).max() < 0.2 * made.spread("weight")

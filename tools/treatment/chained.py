@@ -13,7 +13,6 @@ from tools.treatment.past import columns
 
 _MOST_ROWS = 5_000
 _MOST_NEAREST = 40
-_TRIED = 0.1
 _NO_SKLEARN = "chained equations need scikit-learn; install it with `pip install -e '.[treatment]'`"
 
 
@@ -22,8 +21,9 @@ class Chained(NamedTuple):
 
     Attributes:
         means: shape (n_patients, n_steps, n_variables); the observed value where there is one.
-        spreads: root mean square error at a tenth of the observed cells, hidden in turn from the solved
-            chain, shape (n_variables,).
+        spreads: of each incomplete variable the root mean square error at observed cells that are hidden
+            from the solved chain, one variable a row; shape (n_variables,), the standard deviation where
+            there is none to hide.
     """
 
     means: Float
@@ -66,17 +66,28 @@ def chain(panel: Panel, operator: Mice, rows: Bool, seed: int) -> Chained:
         skip_complete=True,
         random_state=seed,
     )
+    learned = _learned(rows, present, rng)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        imputer.fit(table[_learned(rows, present, rng)])
+        imputer.fit(table[learned])
     n = len(panel.names)
     filled = imputer.transform(table)[:, :n]
-    tried = ~np.isnan(present) & (rng.random(present.shape) < _TRIED)
+    tried = _one_a_row(present[rows.ravel()], np.isnan(present[learned]).any(axis=0), rng)
+    table, present = table[rows.ravel()], present[rows.ravel()]
     table[:, :n][tried] = np.nan
     off = np.where(tried, imputer.transform(table)[:, :n] - present, 0.0)
     n_tried = tried.sum(axis=0)
     error = np.where(n_tried, np.sqrt((off**2).sum(axis=0) / np.maximum(n_tried, 1)), 1.0)
     return Chained((filled * spreads + means).reshape(panel.values.shape), error * spreads)
+
+
+def _one_a_row(present: Float, incomplete: Bool, rng: np.random.Generator) -> Bool:
+    """An observed cell of each row, of a variable that has an equation; none where the one drawn is missing."""
+    tried = np.zeros(present.shape, dtype=bool)
+    if incomplete.any():
+        chosen = rng.choice(np.flatnonzero(incomplete), len(present))
+        tried[np.arange(len(present)), chosen] = True
+    return tried & ~np.isnan(present)
 
 
 def _past(panel: Panel, lags: int) -> Float:

@@ -3,8 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from scipy.spatial import cKDTree
 
 from tools.treatment import chained
 from tools.treatment.operators import Carry, Clip, Mice, Mix, Neighbours, Operator, Ridge, Shift, Split, Tilt
@@ -12,8 +10,9 @@ from tools.treatment.panel import Bool, Float, Panel
 from tools.treatment.past import columns, is_above, lagged, last_seen
 
 _LEAST_GROUP = 20
-_MOST_DONORS = 20_000
-_AT_ONCE = 4_096
+_MOST_DONORS = 5_000
+_AT_ONCE = 512
+_TIE = 1e-9
 
 
 class Estimate(NamedTuple):
@@ -76,8 +75,10 @@ class Estimator:
                 return self._mixed(operator, name, group)
 
     def _learned(self, name: str, group: Bool) -> Bool:
-        """The observed cells of a group, or of all where the group has few."""
+        """The observed cells of a group, or of all where the group has few; of a static one a patient."""
         known = ~np.isnan(self.panel.column(name))
+        if self.panel.variables[self.panel.place(name)].kind == "static":
+            known[:, 1:] = False
         return known & group if (known & group).sum() >= _LEAST_GROUP else known
 
     def _carried(self, operator: Carry, name: str, group: Bool) -> Estimate:
@@ -87,59 +88,47 @@ class Estimator:
         seen = last_seen(lagged(column, 1))
         kept = 1.0 if operator.half_life is None else 0.5 ** ((seen.gaps + 1.0) / operator.half_life)
         carried = np.where(np.isnan(seen.values), mean, mean + kept * (seen.values - mean))
-        return Estimate(carried, _constant_spread(column, carried, learned))
+        return _estimate(carried, column[learned] - carried[learned])
 
     def _regressed(self, operator: Ridge, name: str, group: Bool) -> Estimate:
+        """What is left uncertain is the error at each cell of the regression without it (Allen 1974)."""
         column, learned = self.panel.column(name), self._learned(name, group)
         table = columns(self.panel, operator.covariates)
         level = column[learned].mean()
         rows = table[learned.ravel()]
         centre = rows.mean(axis=0)
-        gram = (rows - centre).T @ (rows - centre) + operator.penalty * np.eye(table.shape[1])
-        slopes = np.linalg.solve(gram, (rows - centre).T @ (column[learned] - level))
-        said = (level + (table - centre) @ slopes).reshape(column.shape)
-        return Estimate(said, _constant_spread(column, said, learned))
+        rows = rows - centre
+        solved = np.linalg.solve(rows.T @ rows + operator.penalty * np.eye(table.shape[1]), rows.T)
+        slopes = solved @ (column[learned] - level)
+        leverage = 1 / len(rows) + (rows * solved.T).sum(axis=1)
+        off = (column[learned] - level - rows @ slopes) / (1 - leverage)
+        return _estimate((level + (table - centre) @ slopes).reshape(column.shape), off)
 
     def _nearest(self, operator: Neighbours, name: str, group: Bool) -> Estimate:
-        column, learned = self.panel.column(name), self._learned(name, group)
+        """All donors that are as near as the last one asked for, but later steps of the patient itself."""
+        column, learned, n_steps = self.panel.column(name), self._learned(name, group), self.panel.n_steps
         table = columns(self.panel, operator.covariates)
         donors = np.flatnonzero(learned)
         if len(donors) > _MOST_DONORS:
             rng = np.random.default_rng(self.seed)
             donors = np.sort(rng.choice(donors, _MOST_DONORS, replace=False))
-        mean = np.full(column.size, column[learned].mean())
-        spread = np.full(column.size, column[learned].std())
+        level, k = column[learned].mean(), min(operator.neighbours, len(donors)) - 1
+        given = column.ravel()[donors] - level
+        mean, variance = np.full(column.size, level), np.full(column.size, column[learned].var())
         wanted = np.flatnonzero(np.isnan(column))
-        if table.shape[1]:
-            tree = cKDTree(table[donors])
-            for start in range(0, len(wanted), _AT_ONCE):
-                cells = wanted[start : start + _AT_ONCE]
-                found = self._from_nearest(operator.neighbours, column, donors, tree, table, cells)
-                mean[cells], spread[cells] = found
-        return Estimate(mean.reshape(column.shape), spread.reshape(column.shape))
-
-    def _from_nearest(
-        self,
-        wanted: int,
-        column: Float,
-        donors: npt.NDArray[np.intp],
-        tree: "cKDTree",
-        table: Float,
-        cells: npt.NDArray[np.intp],
-    ) -> tuple[Float, Float]:
-        """Mean and spread of the nearest donors, where later steps of the patient itself are none."""
-        n_steps = self.panel.n_steps
-        k = min(wanted + n_steps - 1, len(donors))
-        _, places = tree.query(table[cells], k=np.arange(1, k + 1))
-        donor = donors[places]
-        later = (donor // n_steps == cells[:, None] // n_steps) & (donor > cells[:, None])
-        taken = ~later & (np.cumsum(~later, axis=1) <= wanted)
-        count = taken.sum(axis=1)
-        values = np.where(taken, column.ravel()[donor], 0.0)
-        n = np.maximum(count, 1)
-        mean = np.where(count, values.sum(axis=1) / n, column[~np.isnan(column)].mean())
-        variance = np.where(taken, (values - mean[:, None]) ** 2, 0.0).sum(axis=1) / n
-        return mean, np.sqrt(variance)
+        for start in range(0, len(wanted), _AT_ONCE):
+            cells = wanted[start : start + _AT_ONCE]
+            apart = _squared_distances(table[cells], table[donors])
+            later = (donors // n_steps == cells[:, None] // n_steps) & (donors > cells[:, None])
+            apart[later] = np.inf
+            furthest = np.partition(apart, k, axis=1)[:, k, None]
+            near = ((apart <= furthest + _TIE) & ~later).astype(np.float64)
+            count = near.sum(axis=1)
+            moved = near @ given / np.maximum(count, 1)
+            squares = np.maximum(near @ given**2 - count * moved**2, 0.0)
+            mean[cells] += moved
+            variance[cells] = np.where(count > 1, squares / np.maximum(count - 1, 1), variance[cells])
+        return Estimate(mean.reshape(column.shape), np.sqrt(variance).reshape(column.shape))
 
     def _chained(self, operator: Mice, name: str, group: Bool) -> Estimate:
         place = self.panel.place(name)
@@ -169,6 +158,11 @@ class Estimator:
         return Estimate(mean, np.sqrt(variance))
 
 
-def _constant_spread(column: Float, said: Float, learned: Bool) -> Float:
-    off = np.sqrt(np.mean((column[learned] - said[learned]) ** 2))
-    return np.full(column.shape, off)
+def _estimate(mean: Float, off: Float) -> Estimate:
+    """With the root mean square of some errors as its spread everywhere."""
+    return Estimate(mean, np.full(mean.shape, np.sqrt(np.mean(off**2))))
+
+
+def _squared_distances(ones: Float, others: Float) -> Float:
+    """Between rows, shape (n_ones, n_others)."""
+    return np.asarray((ones**2).sum(axis=1)[:, None] + (others**2).sum(axis=1) - 2 * ones @ others.T)

@@ -82,16 +82,16 @@ class Ridge(_Node):
 
 
 class Neighbours(_Node):
-    """Mean of the cells that are nearest in named, standardised covariates (kNN).
+    """Mean of the cells that are nearest in named, standardised covariates (kNN), ties with the last included.
 
     Attributes:
         covariates: what distance is measured in.
-        neighbours: how many.
+        neighbours: how many; two or more, for one tells nothing of what is uncertain.
     """
 
     kind: Literal["neighbours"] = "neighbours"
     covariates: Covariates
-    neighbours: Annotated[Whole, Field(ge=1, le=100)] = 20
+    neighbours: Annotated[Whole, Field(ge=2, le=100)] = 20
 
 
 class Mice(_Node):
