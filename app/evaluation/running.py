@@ -290,9 +290,7 @@ def _manifest(asked: Asked, cohort: Cohort, data: str, stores: dict[int, str]) -
         model=asked.model,
         roles=_roles(asked),
         settings=sha256(settings.encode()).hexdigest(),
-        prompts={
-            name: sha256(prompts.load(name).model_dump_json().encode()).hexdigest() for name in PROMPTS
-        },
+        prompts={name: sha256(prompts.load(name).model_dump_json().encode()).hexdigest() for name in PROMPTS},
         libraries=tuple(
             LibraryRecord(title=one.title, version=one.version, retrieval=one.retrieval)
             for one in shelf.libraries

@@ -144,3 +144,9 @@ def test_a_service_is_told_a_schema_that_refers_to_itself_and_has_no_other_keywo
 
 def test_the_small_case_is_answered_in_full():
     assert len(bred(small_case()).recipes) == 5
+
+
+def test_many_incomplete_variables_are_proposed_for_too():
+    made = small_case(wanted=9).variables[1]
+    many = tuple(made.model_copy(update={"name": f"v{n}"}) for n in range(64))
+    assert len(bred(small_case(variables=many, wanted=9)).recipes) == 9

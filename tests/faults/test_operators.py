@@ -314,6 +314,61 @@ def test_c9_a_column_that_tells_the_next_value_gains_nothing():
         assert np.isnan(trial.masked.values[:, :-1, copied][held]).all()
 
 
+def carried(x):
+    """A column in which what is missing was filled with the value last seen, as many files have it."""
+    x = x.copy()
+    for step in range(1, x.shape[1]):
+        x[:, step] = np.where(np.isnan(x[:, step]), x[:, step - 1], x[:, step])
+    return x
+
+
+@pytest.mark.parametrize("name", ["the same", "another unit", "the other way round", "its logarithm"])
+def test_c9_a_copy_in_which_the_missing_was_filled_gains_nothing(name):
+    """It is seen where the true one is missing, and so tells nothing of what it would tell there."""
+    double = with_copy(COHORT, lambda x: carried(COPIES[name](x)))
+    mechanisms = [*COHORT.mechanisms, COHORT.mechanisms[0].model_copy(update={"variable": "copied"})]
+    hba1c, copied = double.place("hba1c"), double.place("copied")
+    for trial in Trials(double, mechanisms, draws=2).trials:
+        held = trial.held_out[:, :, hba1c]
+        assert np.isnan(trial.masked.values[:, :, copied][held]).all()
+
+
+def with_baseline(filled):
+    """The cohort's panel with a static that is twice the hba1c of the first step."""
+    first = COHORT.panel.column("hba1c")[:, :1]
+    first = 2 * np.where(np.isnan(first), filled, first)
+    whole = np.concatenate([COHORT.panel.values, np.repeat(first, 5, axis=1)[:, :, None]], axis=2)
+    baseline = Variable(name="baseline", kind="static", low=0, high=100)
+    return Panel(whole, (*COHORT.panel.variables, baseline))
+
+
+def test_c9_a_baseline_is_hidden_with_the_first_step_that_it_copies():
+    """As a static it stands at every step, the first among them."""
+    double = with_baseline(np.nan)
+    mechanisms = [*COHORT.mechanisms, Mechanism(variable="baseline", strength=1.0)]
+    for trial in Trials(double, mechanisms, draws=2).trials:
+        held = trial.held_out[:, 0, double.place("hba1c")]
+        assert held.sum() > 20
+        baseline = trial.masked.column("baseline")
+        assert np.isnan(baseline[held]).all()
+        assert not np.isnan(baseline[~held & ~trial.held_out[:, 0, double.place("baseline")]]).all()
+
+
+def test_c9_a_copy_that_is_always_seen_is_refused():
+    """What is hidden of it would ask for a rule that no recipe has, and a true copy would fill the gaps."""
+    with pytest.raises(InputError, match="tells what hba1c is, and is always seen") as refused:
+        Trials(with_baseline(7.0), COHORT.mechanisms)
+    assert refused.value.field == "baseline"
+
+
+def test_c9_a_sound_proxy_that_is_always_seen_stays_seen():
+    rng = np.random.default_rng(0)
+    proxy = COHORT.complete.column("hba1c") + 0.3 * rng.normal(size=(300, 5))
+    double = with_copy(COHORT, lambda _: proxy)
+    for trial in Trials(double, COHORT.mechanisms, draws=2).trials:
+        assert not np.isnan(trial.masked.column("copied")).any()
+
+
 def test_c9_a_copy_of_a_static_is_hidden_with_it():
     values = panel(n_patients=200).values.copy()
     values[::3, :, 0] = np.nan

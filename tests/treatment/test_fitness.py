@@ -5,11 +5,12 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from tests.treatment.panels import each, known, panel, recipe, simulated
+from tests.treatment.panels import VARIABLES, each, known, panel, recipe, simulated
 from tools.safety.errors import InputError
 from tools.treatment.fitness import Trials
 from tools.treatment.imputing import impute
 from tools.treatment.mechanism import Mechanism
+from tools.treatment.panel import Panel
 from tools.treatment.simulate import MASKED
 
 COHORT = simulated(0.5, 2.0, n_patients=400)
@@ -95,7 +96,7 @@ def test_each_incomplete_variable_and_no_other_has_one_declared_mechanism(mechan
         Trials(panel(n_patients=60), mechanisms)
 
 
-@pytest.mark.parametrize(("share", "draws"), [(0, 1), (0.6, 1), (float("nan"), 1), (0.2, 0)])
+@pytest.mark.parametrize(("share", "draws"), [(0, 1), (0.6, 1), (float("nan"), 1), (0.2, 0), (0.2, 21)])
 def test_shares_and_draws_out_of_bounds_are_refused(share, draws):
     with pytest.raises(InputError, match="share, draws"):
         Trials(panel(n_patients=60), [Mechanism(variable="weight", strength=1)], share, draws)
@@ -104,6 +105,26 @@ def test_shares_and_draws_out_of_bounds_are_refused(share, draws):
 def test_a_variable_with_few_observed_cells_is_not_judged():
     with pytest.raises(InputError, match="less than 50"):
         Trials(panel(n_patients=6), [Mechanism(variable="weight", strength=1)])
+
+
+def test_the_cells_of_a_static_count_once_a_patient():
+    values = panel(n_patients=40, missing=0).values.copy()
+    values[::3, :, 0] = np.nan
+    with pytest.raises(InputError, match="less than 50") as refused:
+        Trials(Panel(values, VARIABLES), [Mechanism(variable=name, strength=1) for name in ("age", "weight")])
+    assert refused.value.field == "age"
+
+
+def test_a_share_so_small_that_nothing_is_hidden_is_refused():
+    with pytest.raises(InputError, match="none of its cells was hidden; raise the share"):
+        Trials(panel(n_patients=60), [Mechanism(variable="weight", strength=1)], share=1e-9)
+
+
+def test_the_order_in_which_mechanisms_are_declared_does_not_matter():
+    other = Trials(COHORT.panel, COHORT.mechanisms[::-1], draws=2)
+    for one, same in zip(TRIALS.trials, other.trials, strict=True):
+        assert np.array_equal(one.held_out, same.held_out)
+        assert one.masked.values.tobytes() == same.masked.values.tobytes()
 
 
 @pytest.mark.parametrize("strength", [6, -6, float("nan"), float("inf")])

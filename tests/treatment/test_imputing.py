@@ -271,7 +271,7 @@ def test_chained_equations_leave_uncertain_what_they_miss_at_one_hidden_cell():
 
 @pytest.mark.parametrize("name", ["carry", "ridge", "neighbours", "mice"])
 def test_a_static_is_learned_once_a_patient_and_not_from_its_own_repetition(name):
-    """Nothing else tells of the age: what is left uncertain is its own spread, whatever is asked of its past."""
+    """Nothing else tells of the age: its own spread is left uncertain, whatever is asked of its past."""
     values, rng = panel(n_patients=300, n_steps=8, missing=0).values.copy(), np.random.default_rng(0)
     values[:, :, 0] = rng.normal(size=(300, 1))
     values[:, :, 1] = rng.normal(size=(300, 8))

@@ -52,7 +52,9 @@ def test_a_fingerprint_tells_recipes_apart_and_knows_neither_order_nor_spelling(
         Recipe.model_validate({"rules": [one, other]}).fingerprint
         == Recipe.model_validate({"rules": [other, one]}).fingerprint
     )
-    assert recipe(CARRY, "a", "b").fingerprint == recipe(CARRY, "b", "a").fingerprint
+    together, apart = recipe(CARRY, "b", "a"), of_variables(2, lambda _: CARRY)
+    assert together.fingerprint == recipe(CARRY, "a", "b").fingerprint
+    assert recipe(CARRY, "v0", "v1").fingerprint == apart.fingerprint
     zeros = [recipe({"kind": "shift", "delta": zero, "of": CARRY}).fingerprint for zero in (0, 0.0, -0.0)]
     assert len(set(zeros)) == 1
 
@@ -75,9 +77,28 @@ def test_depth_and_size_are_bounded():
         recipe(wide([wide([CARRY] * 4)] * 4))
     with pytest.raises(ValidationError, match="more than 3 of mice"):
         recipe(wide([{"kind": "mice"}] * 4))
-    with pytest.raises(ValidationError, match="more than 24 of mice"):
-        rules = [{"variables": [f"v{n}"], "operator": wide([{"kind": "mice"}] * 3)} for n in range(9)]
-        Recipe.model_validate({"rules": rules})
+
+
+def of_variables(n, make):
+    return Recipe.model_validate({"rules": [{"variables": [f"v{m}"], "operator": make(m)} for m in range(n)]})
+
+
+def test_what_a_recipe_costs_is_bounded_by_what_is_carried_out_and_not_by_how_it_is_written():
+    near = {"kind": "neighbours", "covariates": [{"variable": "age"}]}
+    assert of_variables(64, lambda _: near)
+    names = [f"v{n}" for n in range(22)]
+    assert recipe(wide([near] * 2), *names)
+    with pytest.raises(ValidationError, match="more than 64 times"):
+        recipe(wide([near] * 3), *names)
+    assert of_variables(64, lambda n: {"kind": "tilt", "gamma": n / 20, "of": {"kind": "mice"}})
+
+    def split(n):
+        apart = {"kind": "split", "by": {"variable": "age"}, "above": n}
+        return apart | {"then": {"kind": "mice"}, "otherwise": {"kind": "mice"}}
+
+    assert of_variables(4, split)
+    with pytest.raises(ValidationError, match="more than 8 different mice"):
+        of_variables(5, split)
 
 
 @pytest.mark.parametrize(

@@ -109,3 +109,11 @@ def test_a_panel_is_a_copy_that_cannot_be_written_to():
     with pytest.raises(ValueError, match="read-only"):
         made.values[0, 0, 0] = 1
     assert made.incomplete == ("weight",)
+
+
+@pytest.mark.parametrize("values", [[[["46.123456 kg"]]], [[[1.0], [2.0, 3.0]]], [[[{}]]]])
+def test_what_is_no_table_of_numbers_is_refused_without_an_echo(values):
+    with pytest.raises(InputError, match="not numbers") as refused:
+        Panel(values, VARIABLES)
+    assert "46" not in str(refused.value)
+    assert refused.value.__cause__ is None

@@ -82,7 +82,7 @@ def chain(panel: Panel, operator: Mice, rows: Bool, seed: int) -> Chained:
 
 
 def _one_a_row(present: Float, incomplete: Bool, rng: np.random.Generator) -> Bool:
-    """An observed cell of each row, of a variable that has an equation; none where the one drawn is missing."""
+    """An observed cell of each row, of a variable with an equation; none where the one drawn is missing."""
     tried = np.zeros(present.shape, dtype=bool)
     if incomplete.any():
         chosen = rng.choice(np.flatnonzero(incomplete), len(present))

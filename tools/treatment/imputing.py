@@ -13,8 +13,10 @@ def impute(panel: Panel, recipe: Recipe, seed: int = 0) -> Panel:
     """The panel without missing cells.
 
     Every operator reads the panel as it is given, with its missing cells as NaN, and never what another
-    operator has estimated. A static takes what is estimated for the first step. Estimates are kept within
-    the plausible range; observed cells come back bit for bit.
+    operator has estimated. An estimate reads its own patient up to its step and no further; what is learned
+    (coefficients, means, spreads, donors) is learned from observed cells of the whole cohort at all steps, in
+    which a patient's later steps count as any other's. A static takes what is estimated for the first step.
+    Estimates are kept within the plausible range; observed cells come back bit for bit.
 
     Args:
         panel: with its missing cells.

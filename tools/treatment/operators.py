@@ -19,7 +19,8 @@ from tools.treatment.panel import MAX_VARIABLES, Bound, Name
 MAX_DEPTH = 5
 MAX_NODES = 20
 MAX_HEAVY = 3
-MAX_RECIPE_HEAVY = 24
+MAX_SEARCHES = 64
+MAX_CHAINS = 8
 MAX_LAG = 12
 
 
@@ -82,7 +83,7 @@ class Ridge(_Node):
 
 
 class Neighbours(_Node):
-    """Mean of the cells that are nearest in named, standardised covariates (kNN), ties with the last included.
+    """Mean of the cells that are nearest in named, standardised covariates (kNN), with all ties for the last.
 
     Attributes:
         covariates: what distance is measured in.
@@ -270,9 +271,16 @@ class Recipe(_Node):
         names = [name for rule in self.rules for name in rule.variables]
         if len(set(names)) < len(names):
             raise ValueError("a variable has two rules; give it one")
-        heavy = sum(isinstance(part, _HEAVY) for rule in self.rules for part in nodes(rule.operator))
-        if heavy > MAX_RECIPE_HEAVY:
-            raise ValueError(f"the recipe has more than {MAX_RECIPE_HEAVY} of mice and neighbours")
+        placed = [(rule, *each) for rule in self.rules for each in _placed(rule.operator)]
+        if (
+            sum(len(rule.variables) for rule, node, _ in placed if isinstance(node, Neighbours))
+            > MAX_SEARCHES
+        ):
+            raise ValueError(f"the recipe has neighbours more than {MAX_SEARCHES} times, counted by variable")
+        if len({(node, side) for _, node, side in placed if isinstance(node, Mice)}) > MAX_CHAINS:
+            raise ValueError(
+                f"the recipe has more than {MAX_CHAINS} different mice, each side of a split apart"
+            )
         return self
 
     @property
@@ -282,9 +290,11 @@ class Recipe(_Node):
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the canonical JSON, in hexadecimal; the order of rules does not matter."""
-        rules = sorted(json.dumps(rule.model_dump(mode="json"), sort_keys=True) for rule in self.rules)
-        return sha256("\n".join(rules).encode()).hexdigest()
+        """SHA-256 of each variable's operator as canonical JSON, in hexadecimal; grouping does not matter."""
+        operators = {
+            name: rule.operator.model_dump(mode="json") for rule in self.rules for name in rule.variables
+        }
+        return sha256(json.dumps(operators, sort_keys=True).encode()).hexdigest()
 
 
 def children(operator: Operator) -> tuple[Operator, ...]:
@@ -305,6 +315,14 @@ def nodes(operator: Operator) -> Iterator[Operator]:
     yield operator
     for child in children(operator):
         yield from nodes(child)
+
+
+def _placed(operator: Operator, side: tuple[Any, ...] = ()) -> Iterator[tuple[Operator, tuple[Any, ...]]]:
+    """An operator and all that it is made of, each with the sides of the splits that it stands on."""
+    yield operator, side
+    for place, child in enumerate(children(operator)):
+        into = (operator.by, operator.above, place) if isinstance(operator, Split) else ()
+        yield from _placed(child, side + into)
 
 
 def depth(operator: Operator) -> int:

@@ -59,9 +59,9 @@ class Panel:
             has no missing cell, for what a strategy did cannot be made up.
 
     Raises:
-        InputError: another shape, less than two patients or steps, a name given twice, a value that is
-            infinite or outside the plausible range, a column that is empty or constant. `faults` has each
-            by patient and variable, never by value.
+        InputError: no numbers, another shape, less than two patients or steps, a name given twice, a value
+            that is infinite or outside the plausible range, a column that is empty or constant. `faults` has
+            each by patient and variable, never by value.
     """
 
     values: Float
@@ -69,7 +69,11 @@ class Panel:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "variables", tuple(self.variables))
-        object.__setattr__(self, "values", np.array(self.values, dtype=np.float64))
+        try:
+            values = np.array(self.values, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise InputError("panel", "not numbers in one box; give floats, and NaN for missing") from None
+        object.__setattr__(self, "values", values)
         self.values.flags.writeable = False
         self._refuse_shape()
         faults = tuple(fault for variable in self.variables for fault in _faults(self, variable))
