@@ -14,7 +14,7 @@ from tools.treatment.estimating import Estimate, Estimator
 from tools.treatment.imputing import impute
 from tools.treatment.operators import Covariate, Mice, Neighbours, Ridge
 from tools.treatment.panel import Panel
-from tools.treatment.past import columns
+from tools.treatment.past import columns, is_above
 
 FEW = settings(max_examples=40)
 PAST_ONLY = {name: operator for name, operator in OPERATORS.items() if name != "mice"}
@@ -298,3 +298,20 @@ def test_a_patient_s_future_moves_nothing_before_it_but_by_its_share_in_what_is_
     before = impute(made, recipe(OPERATORS[name])).column("weight")[patient, :3]
     after = impute(made.filled(values), recipe(OPERATORS[name])).column("weight")[patient, :3]
     assert np.abs(after - before).max() < 0.2 * made.spread("weight")
+
+
+def test_columns_by_hand():
+    """The value at the lag, or the last before it, or the mean; then whether that at the lag is missing."""
+    values = panel(n_patients=2, n_steps=4, missing=0).values.copy()
+    values[:, :, 3] = [[np.nan, 4, np.nan, 10], [1, np.nan, np.nan, 9]]
+    found = columns(Panel(values, VARIABLES), [Covariate(variable="weight", lag=1)])
+    value = np.array([6, 6, 4, 4, 6, 1, 1, 1], dtype=float)
+    missing = np.array([1, 1, 0, 1, 1, 0, 1, 1], dtype=float)
+    expected = [(column - column.mean()) / column.std() for column in (value, missing)]
+    assert np.allclose(found, np.stack(expected, axis=1))
+
+
+def test_a_threshold_itself_is_not_above():
+    values = panel(n_patients=2, n_steps=2, missing=0).values.copy()
+    values[:, :, 1] = [[1, 2], [3, np.nan]]
+    assert is_above(Panel(values, VARIABLES), Covariate(variable="glucose"), 2.0).tolist() == [[0, 0], [1, 1]]
