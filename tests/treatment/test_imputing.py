@@ -250,6 +250,8 @@ def test_neighbours_by_hand_share_a_tie_and_leave_out_the_patient_s_later_steps(
     assert found[0, 0] == pytest.approx((3 + 10 + 20) / 3)
     found = impute(Panel(values, VARIABLES), recipe(operator)).column("weight")
     assert found[0, 0] == pytest.approx((3 + 10 + 20) / 3)
+    found = impute(Panel(values, VARIABLES), recipe(operator | {"neighbours": 100})).column("weight")
+    assert found[0, 0] == pytest.approx((3 + 10 + 4 + 20 + 5 + 6) / 6)
 
 
 def test_equal_cells_are_neighbours_in_any_order_of_the_patients():
