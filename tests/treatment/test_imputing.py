@@ -245,6 +245,8 @@ def test_neighbours_by_hand_share_a_tie_and_leave_out_the_patient_s_later_steps(
     values[:, :, 3] = [[np.nan, 40, 2], [3, 10, 4], [20, 5, 6]]
     operator = {"kind": "neighbours", "covariates": [{"variable": "glucose"}], "neighbours": 2}
     assert impute(Panel(values, VARIABLES), recipe(operator)).column("weight")[0, 0] == pytest.approx(15)
+    found = impute(Panel(values, VARIABLES), recipe(operator | {"neighbours": 3})).column("weight")
+    assert found[0, 0] == pytest.approx((3 + 10 + 20) / 3)
     values[0, 0, 1] = 0.75
     found = impute(Panel(values, VARIABLES), recipe(operator | {"neighbours": 3})).column("weight")
     assert found[0, 0] == pytest.approx((3 + 10 + 20) / 3)
@@ -317,3 +319,34 @@ def test_a_threshold_itself_is_not_above():
     values = panel(n_patients=2, n_steps=2, missing=0).values.copy()
     values[:, :, 1] = [[1, 2], [3, np.nan]]
     assert is_above(Panel(values, VARIABLES), Covariate(variable="glucose"), 2.0).tolist() == [[0, 0], [1, 1]]
+
+
+def test_a_mixture_has_the_mean_and_the_variance_of_its_parts_and_of_their_disagreement():
+    made = panel(n_patients=40)
+    estimator = Estimator(made, 0)
+    carry = {"kind": "carry"}
+    parts = [carry, {"kind": "shift", "delta": 2.0, "of": carry}]
+    mixed = {
+        "kind": "mix",
+        "parts": [{"weight": w, "of": part} for w, part in zip((0.9, 0.3), parts, strict=True)],
+    }
+    one, other, both = (
+        estimator.estimate(recipe(each).rules[0].operator, "weight") for each in (*parts, mixed)
+    )
+    assert np.allclose(both.mean, 0.75 * one.mean + 0.25 * other.mean)
+    apart = 2.0 * made.spread("weight")
+    assert np.allclose(both.spread**2, one.spread**2 + 0.75 * 0.25 * apart**2)
+
+
+def test_chained_equations_are_solved_for_each_side_of_a_split_apart():
+    made, rng = panel(n_patients=300, missing=0), np.random.default_rng(0)
+    values = made.values.copy()
+    slope = np.where(values[:, :, 1] > 0, 5.0, -5.0)
+    values[:, :, 3] = slope * values[:, :, 2] + 0.1 * rng.normal(size=slope.shape)
+    hidden = rng.random(slope.shape) < 0.3
+    truth = values[:, :, 3][hidden]
+    values[:, :, 3][hidden] = np.nan
+    mice = {"kind": "mice", "lags": 0}
+    split = {"kind": "split", "by": {"variable": "glucose"}, "above": 0.0, "then": mice, "otherwise": mice}
+    found = impute(Panel(values, VARIABLES), recipe(split)).column("weight")[hidden]
+    assert np.sqrt(np.mean((found - truth) ** 2)) < 0.2
