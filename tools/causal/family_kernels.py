@@ -1,4 +1,4 @@
-"""Where noisy-OR fits of whole counts begin, compiled; `tools.causal.noisy_or` says what is fitted."""
+"""Where noisy-OR fits begin, compiled; `tools.causal.noisy_or` says what is fitted."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,9 @@ Int64 = npt.NDArray[np.int64]
 
 
 @compiled
-def start(counts: Int64, n_strata: int, least: float, lowest: float, highest: float) -> tuple[Float, Float]:
+def start(
+    counts: Int64 | Float, n_strata: int, least: float, lowest: float, highest: float
+) -> tuple[Float, Float]:
     """Where families begin, and their counts as they are fitted to; see `noisy_or`.
 
     A parameter whose likelihood falls, or rises, wherever the others are starts at that side of the box.

@@ -83,19 +83,18 @@ def fit(
         tables: counts, shape (n, n_strata * 2**n_parents, 2), cells as in `design`.
         n_strata: number of leaks.
         max_steps: Newton steps; the problem is concave and takes about five.
-        kernels: see `jit.DEFAULT_KERNELS`. The start of whole counts, int64, is compiled too: equal to
-            rounding.
+        kernels: see `jit.DEFAULT_KERNELS`.
 
     Returns:
         The maxima; see `profile` for their uncertainty.
     """
     found = np.asarray(tables)
-    if (kernels or DEFAULT_KERNELS) == "numba" and found.dtype == np.int64:
+    if (kernels or DEFAULT_KERNELS) == "numba":
         from tools.causal import family_kernels
 
-        whole = np.require(found, np.int64, ("C", "W"))
+        kind = np.int64 if found.dtype == np.int64 else np.float64
         sides = LEAST_START, NOISY_OR.lowest, NOISY_OR.highest
-        start, counts = family_kernels.start(whole, n_strata, *sides)
+        start, counts = family_kernels.start(np.require(found, kind, ("C", "W")), n_strata, *sides)
     else:
         counts = found.astype(np.float64, copy=False)
         start = _start(counts, n_strata)

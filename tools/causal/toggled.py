@@ -92,7 +92,9 @@ def _around(
             places["more"].append(place)
             gained.append(column)
     own, fewer, more = tables.neighbours(matrix.packed, shape, tuple(gained))
-    return _Around(shape, {"own": own[None], "fewer": fewer[lost], "more": more}, places)
+    return _Around(
+        shape, {"own": own[None], "fewer": fewer[lost] if lost else fewer[:0], "more": more}, places
+    )
 
 
 def _score_around(score: Score, some: Sequence[_Around], matrix: DiagnosisMatrix, found: Float) -> None:
@@ -117,7 +119,7 @@ def _score_around(score: Score, some: Sequence[_Around], matrix: DiagnosisMatrix
 def _in_turn(some: Sequence[_Around], shape: Family, matrix: DiagnosisMatrix) -> tuple[Float, Float]:
     """Noisy-OR scores of some families, and from their fits those with another parent."""
     own, more = (_end_to_end([one.counts[kind] for one in some]) for kind in _IN_TURN)
-    owner = np.repeat(np.arange(len(some)), [len(one.counts["more"]) for one in some])
+    owner = np.arange(len(some)).repeat([len(one.counts["more"]) for one in some])
     model, n_strata, n_parents = MODELS["noisy_or"], shape.n_groups, len(shape.parents)
     fitted = noisy_or.fit(own, n_strata, kernels="numba")
     values = noisy_or.log_likelihoods_with(more, owner, fitted)

@@ -46,4 +46,6 @@ def remembered(most: int) -> Callable[[Callable[Given, Found]], Remembered[Given
 
 
 def _n_chars(value: object) -> int:
+    if isinstance(value, str):
+        return len(value)
     return sum(map(_n_chars, value)) if isinstance(value, tuple) else len(str(value))
