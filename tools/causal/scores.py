@@ -197,12 +197,7 @@ def family_scores(matrix: DiagnosisMatrix, wanted: Sequence[Wanted], method: Met
     """Score of each family, nats, counted anew; shape (n_families,)."""
     score = named(method)
     families = [family(matrix, one, score) for one in wanted]
-    return _scores_of(score, tables.count(matrix.packed, families), families, matrix)
-
-
-def _scores_of(
-    score: Score, counted: FamilyCounts, families: Sequence[Family], matrix: DiagnosisMatrix
-) -> Float:
+    counted = tables.count(matrix.packed, families)
     if score.of_tables:
         return _by_cell(score, counted, families, matrix.n_patients)
     pieces = (
@@ -212,20 +207,15 @@ def _scores_of(
 
 
 def local_scores(matrix: DiagnosisMatrix, wanted: Sequence[Wanted], method: Method) -> Float:
-    """As `family_scores`; kept where matrices of the same records share them, the counts among scores too."""
+    """As `family_scores`; kept where matrices of the same records share them."""
     score = named(method)
-    keys = [shared_key(matrix, one, score.stratified) for one in wanted]
+    keys = [(score.key, shared_key(matrix, one, score.stratified)) for one in wanted]
 
     def compute(places: list[int]) -> list[float]:
-        families = [family(matrix, wanted[place], score) for place in places]
-        kept = matrix.shared.recall_all(
-            [("counts", keys[place], score.by_fold) for place in places],
-            lambda missing: tables.count(matrix.packed, [families[place] for place in missing]).each(),
-        )
-        found = _scores_of(score, FamilyCounts.joined(kept), families, matrix)
-        return [float(value) for value in found]
+        found: list[float] = family_scores(matrix, [wanted[place] for place in places], score).tolist()
+        return found
 
-    return np.array(matrix.shared.recall_all([(score.key, key) for key in keys], compute))
+    return np.array(matrix.shared.recall_all(keys, compute))
 
 
 class _Piece(NamedTuple):

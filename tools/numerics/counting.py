@@ -48,18 +48,9 @@ class FamilyCounts(NamedTuple):
     counts: Int64
     starts: Int64
 
-    @classmethod
-    def joined(cls, families: Sequence[Int64]) -> "FamilyCounts":
-        """From the counts of each family."""
-        return cls(np.concatenate(families), np.cumsum([0, *map(len, families)]))
-
     def family(self, place: int) -> Int64:
         """Counts of one family by cell, shape (2**n_columns,)."""
         return self.counts[self.starts[place] : self.starts[place + 1]]
-
-    def each(self) -> list[Int64]:
-        """The counts of each family, copied."""
-        return [self.family(place).copy() for place in range(len(self.starts) - 1)]
 
 
 def family_counts(data: Packed, families: Sequence[Columns]) -> FamilyCounts:
