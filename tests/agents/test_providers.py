@@ -209,11 +209,13 @@ def test_the_key_is_not_in_what_a_model_prints():
         assert KEY not in repr(open_model(MODEL))
 
 
-def test_the_next_request_goes_with_the_key_that_the_environment_has_then(monkeypatch):
+def test_the_next_request_goes_with_the_key_that_the_environment_has_then():
     with served(lambda body: text("yes")) as server:
         for key in (KEY, "sk-another", KEY):
-            monkeypatch.setenv("OPENAI_API_KEY", key)
-            answered()
+            # Undone before the service's own key is: the other way round, that one would stay for good.
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("OPENAI_API_KEY", key)
+                answered()
     keys = [asked.headers["authorization"].removeprefix("Bearer ") for asked in server.requests]
     assert keys == [KEY, "sk-another", KEY]
 

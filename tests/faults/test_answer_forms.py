@@ -26,7 +26,7 @@ NONSENSE = [
     finish("length", '{"edges": [{"cause": "40'),
     refusal(),
 ]
-SEEDS = range(8)
+FEWEST_SEEDS, MOST_SEEDS = 8, 40
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -59,7 +59,9 @@ class Babbling:
 @pytest.mark.parametrize("form", FORMS)
 def test_c1_nonsense_now_and_then_ends_in_predictions_or_is_said(form, serve, run):
     ended, n_nonsense = [], 0
-    for seed in SEEDS:
+    for seed in range(MOST_SEEDS):
+        if seed >= FEWEST_SEEDS and len(set(ended)) > 1:
+            break
         model = Babbling(seed, 0.3)
         server = serve(model)
         try:
