@@ -148,7 +148,7 @@ class StoredAnswers(Recording):
             return self._first(path, {"model": model, "answer": None})
         except IikeaError:
             raise
-        except Exception as error:
+        except Exception as error:  # each client library raises its own types; every one is passed on
             failure = provider_error(error)
             if failure.stayed_away:
                 told = {"message": str(failure), "status": failure.status, "stayed_away": True}

@@ -25,9 +25,8 @@ class EngineTool(StructuredTool):
         return {name: value for name, value in tool_input.items() if name not in self._injected}
 
     def _run(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        if self.func is None:
-            raise NotImplementedError(f"{self.name} runs in coroutines only")
-        return self.func(*args, **kwargs)
+        function = cast("Callable[..., Any]", self.func)  # `engine_tool` gives it
+        return function(*args, **kwargs)
 
 
 def engine_tool(function: Callable[..., dict[str, Any]]) -> EngineTool:
